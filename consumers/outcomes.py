@@ -1,0 +1,90 @@
+"""The answer to a command, as CONTRACT §5 shows it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from consumers.ports import Stored
+from domain.decide import Decision
+from domain.documents import Fault
+from domain.facts import WIRE_TYPES
+from domain.publishing import Publication
+from domain.refusals import Refusal
+from domain.state import Subscriber
+
+Outcome = dict[str, Any]
+
+
+def instant(moment: datetime) -> str:
+    """UTC with a Z."""
+    return moment.isoformat()[:-6] + "Z"
+
+
+def decided(command_id: str, decision: Decision, stored: Sequence[Stored], invoiced: bool) -> Outcome:
+    """What a subscriber's command led to."""
+    outcome = _verdict(command_id, decision.refusal, decision.basis)
+    if isinstance(decision.state, Subscriber):
+        state = decision.state
+        outcome["balance"] = str(state.account.balance)
+        if invoiced:
+            outstanding = state.account.balance.zero()
+            for invoice in state.invoices.values():
+                outstanding = outstanding + invoice.outstanding
+            outcome["outstanding"] = str(outstanding)
+        outcome["currency"] = state.profile.currency
+    if decision.metered is not None:
+        outcome["continue"] = decision.metered.goes_on
+        outcome["charged"] = str(decision.metered.charged) if decision.metered.charged is not None else "0.00"
+    outcome["events"] = _events(stored)
+    return outcome
+
+
+def published(command_id: str, publication: Publication, stored: Sequence[Stored]) -> Outcome:
+    """What a publication led to."""
+    outcome = _verdict(command_id, publication.refusal, publication.basis)
+    outcome["events"] = _events(stored)
+    return outcome
+
+
+def duplicate(first: Outcome) -> Outcome:
+    """The first outcome again; nothing was recorded this time."""
+    return {**first, "status": "duplicate"}
+
+
+def reused(command_id: str, basis: str, code: str) -> Outcome:
+    """The id of an earlier command with another content."""
+    return {
+        "command": command_id,
+        "status": "refused",
+        "code": code,
+        "basis": basis,
+        "message": f"the id {command_id} was used for a command with another content",
+        "events": [],
+    }
+
+
+def invalid(command_id: Any, fault: Fault) -> Outcome:
+    """Not a command: the path of the first fault."""
+    identity = command_id if isinstance(command_id, str) else None
+    return {"command": identity, "status": "invalid", "path": fault.path, "message": fault.message}
+
+
+def _verdict(command_id: str, refusal: Refusal | None, basis: str | None) -> Outcome:
+    outcome: Outcome = {"command": command_id, "status": "accepted"}
+    if refusal is not None:
+        outcome.update(status="refused", code=refusal.code.value, basis=basis, message=refusal.message)
+        if refusal.earliest is not None:
+            outcome["earliest"] = instant(refusal.earliest)
+    return outcome
+
+
+def _events(stored: Sequence[Stored]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": one.recorded.id,
+            "type": WIRE_TYPES[type(one.recorded.fact)],
+            "effective_at": instant(one.recorded.effective_at),
+            "sequence": one.sequence,
+        }
+        for one in stored
+    ]

@@ -1,0 +1,106 @@
+"""What the consumers need of the world: a store of facts, as Protocols that each store implements."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from domain.case import Call, Past
+from domain.facts import Recorded
+from domain.publishing import CatalogueState
+from domain.state import State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A fact as it stands in the log: with its place in the shard and what caused it."""
+
+    recorded: Recorded
+    sequence: int
+    """Dense per shard, from 1, no gaps ever."""
+    source: str
+    """`subledger/<regulations>`; `subledger` for the catalogue and for subjects under no regulations."""
+    caused_by: str
+    """The command's id."""
+    catalogue_sequence: int
+    """The last catalogue fact that the decision knew."""
+    command_position: str | None = None
+    """`<topic>/<partition>/<offset>` of the command; None on an embedded ledger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A decided command: what was asked, what was answered."""
+
+    subject: str
+    command_id: str
+    command: dict[str, Any]
+    outcome: dict[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """What one commit stores, all or none of it."""
+
+    facts: list[Stored] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    calls: dict[tuple[str, str], Call] = field(default_factory=dict)
+    """How far each call has been reported, also by reports that recorded no fact."""
+    deposits: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Credited references: the version of the deposit."""
+    instants: dict[str, datetime] = field(default_factory=dict)
+    """Last instants of subjects whose last command recorded no fact."""
+    snapshots: dict[str, State] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        for part in (self.facts, self.answers, self.calls, self.deposits, self.instants, self.snapshots):
+            part.clear()
+
+
+class ShardStore(Protocol):
+    """The facts of one shard, and what was answered to each command."""
+
+    def sequence(self) -> int:
+        """The last sequence number that is stored; 0 in an empty shard."""
+
+    def last_instant(self) -> datetime | None:
+        """The latest instant of anything decided in this shard."""
+
+    def load(self, subject: str) -> State:
+        """The subject's state: snapshot, then the facts after it."""
+
+    def past(self, subject: str) -> Past:
+        """What the subject's facts still answer."""
+
+    def answer(self, subject: str, command_id: str) -> Answer | None:
+        """What was answered to that command before."""
+
+    def commit(self, group: Group) -> None:
+        """Stores the group, all or nothing; raises StoreError where that is not known to have happened."""
+
+
+class CatalogueStore(Protocol):
+    """The catalogue's own stream."""
+
+    def load(self) -> CatalogueState:
+        """The catalogue, folded from its facts."""
+
+    def answer(self, command_id: str) -> Answer | None:
+        """What was answered to that publication before."""
+
+    def commit(self, facts: Sequence[Stored], answer: Answer) -> None:
+        """Stores a publication and its answer, both or neither."""
+
+
+class Sealer(Protocol):
+    """Personal data is sealed at the edge, per subscriber; erasing destroys the key."""
+
+    def seal(self, subject: str, command_id: str, personal: Any) -> str:
+        """The sealed form; the same for the same command, so that a repeated command is recognised."""
+
+    def erase(self, subject: str) -> None:
+        """Destroys the subject's key; what was sealed with it stays sealed for ever."""
+
+
+class StoreError(Exception):
+    """The store failed, or somebody else holds it. Nothing may be assumed of what was being written."""

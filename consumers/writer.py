@@ -1,0 +1,267 @@
+"""The writer of one shard: reads commands, decides them in order, and answers once their facts are stored.
+
+A group of commands is one commit. Within a group later commands see what earlier ones decided; if the commit fails,
+everything that was decided in the group is forgotten and nothing has been answered.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from consumers import outcomes
+from consumers.intake import read_command
+from consumers.outcomes import Outcome
+from consumers.ports import Answer, CatalogueStore, Group, Sealer, ShardStore, Stored
+from domain.case import Call, Past
+from domain.commands import CATALOGUE_SUBJECT, AdvanceClock, Command, ReportUsage
+from domain.decide import Decision, decide
+from domain.documents import Fault
+from domain.facts import DepositCredited, PersonalDataErased, Recorded
+from domain.publishing import CatalogueState, publish
+from domain.refusals import Code
+from domain.rules import LEDGER, basis_of, rule_of
+from domain.state import State, Subscriber, Unregistered
+
+STATES_IN_MEMORY = 20_000
+"""Subscribers kept in memory; the others are loaded from their snapshot when a command names them."""
+SNAPSHOT_EVERY_FACTS = 100
+"""A stream is never folded from further back than this."""
+RECORDS_NOTHING = frozenset({Code.COMMAND_ID_REUSED, Code.TIME_WENT_BACKWARDS})
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A state in memory, and the version of its last snapshot."""
+
+    state: State
+    snapshot_version: int
+
+
+class Writer:
+    """Decides commands against a shard. One thread, one writer per shard."""
+
+    def __init__(self, shard: ShardStore, catalogue: CatalogueStore, sealer: Sealer) -> None:
+        self._shard = shard
+        self._catalogue_store = catalogue
+        self._sealer = sealer
+        self._catalogue: CatalogueState = catalogue.load()
+        self._states: OrderedDict[str, _Kept] = OrderedDict()
+        self._group = Group()
+        self._answers: dict[tuple[str, str], Answer] = {}
+        self._pending: dict[str, list[Recorded]] = {}
+        self._sequence = shard.sequence()
+        self._as_of = shard.last_instant()
+
+    @property
+    def catalogue(self) -> CatalogueState:
+        return self._catalogue
+
+    @property
+    def undecided(self) -> int:
+        """Commands decided and not yet committed."""
+        return len(self._group.answers)
+
+    def execute(self, value: Any) -> Outcome:
+        """The outcome of one command; it may be told to its sender once `commit` has returned."""
+        try:
+            command = read_command(value)
+        except Fault as fault:
+            return outcomes.invalid(value.get("id") if isinstance(value, dict) else None, fault)
+        value, command = self._sealed(value, command)
+        if command.subscriber == CATALOGUE_SUBJECT:
+            return self._publish(value, command)
+        known = self._answers.get((command.subscriber, command.id)) or self._shard.answer(
+            command.subscriber, command.id
+        )
+        if known is not None:
+            return self._again(known, value, command)
+        return self._decide(value, command)
+
+    def commit(self) -> None:
+        """Stores all that was decided since the last commit; after an exception nothing of it may be believed."""
+        try:
+            self._shard.commit(self._group)
+        except BaseException:
+            self._forget()
+            raise
+        for stored in self._group.facts:
+            if isinstance(stored.recorded.fact, PersonalDataErased):
+                self._sealer.erase(stored.recorded.subject)
+        self._group.clear()
+        self._answers.clear()
+        self._pending.clear()
+        while len(self._states) > STATES_IN_MEMORY:
+            self._states.popitem(last=False)
+
+    def state(self, subject: str) -> State:
+        """The subject's state as decided so far."""
+        return self._kept(subject).state
+
+    def _forget(self) -> None:
+        for subject in {answer.subject for answer in self._group.answers}:
+            self._states.pop(subject, None)
+        self._group.clear()
+        self._answers.clear()
+        self._pending.clear()
+        self._sequence = self._shard.sequence()
+        self._as_of = self._shard.last_instant()
+
+    def _sealed(self, value: dict[str, Any], command: Command) -> tuple[dict[str, Any], Command]:
+        personal = getattr(command.request, "personal", None)
+        if personal is None:
+            return value, command
+        sealed = self._sealer.seal(command.subscriber, command.id, personal)
+        request = replace(command.request, personal=sealed)  # type: ignore[call-arg]
+        return {**value, "data": {**value["data"], "personal": sealed}}, replace(command, request=request)
+
+    def _again(self, known: Answer, value: dict[str, Any], command: Command) -> Outcome:
+        if known.command == value:
+            return outcomes.duplicate(known.outcome)
+        reused = Code.COMMAND_ID_REUSED
+        return outcomes.reused(command.id, basis_of(rule_of(reused), {}), reused.value)
+
+    def _decide(self, value: dict[str, Any], command: Command) -> Outcome:
+        kept = self._kept(command.subscriber)
+        catalogue = self._catalogue.catalogue
+        decision = decide(kept.state, command, catalogue, _Overlay(self, command.subscriber))
+        if decision.malformed is not None:
+            return outcomes.invalid(command.id, Fault(decision.malformed.path, decision.malformed.message))
+        if decision.refusal is not None and decision.refusal.code in RECORDS_NOTHING:
+            return self._outcome(command, decision, ())
+        stored = self._number(command, decision)
+        outcome = self._outcome(command, decision, stored)
+        self._note(command, value, decision, stored, outcome)
+        self._keep(kept, decision)
+        return outcome
+
+    def _outcome(self, command: Command, decision: Decision, stored: tuple[Stored, ...]) -> Outcome:
+        return outcomes.decided(command.id, decision, stored, self._invoiced(decision.state, command.at))
+
+    def _invoiced(self, state: State, at: datetime) -> bool:
+        if not isinstance(state, Subscriber):
+            return False
+        regulations = self._catalogue.catalogue.in_force(state.profile.regulations, at)
+        return regulations is not None and regulations.invoiced
+
+    def _number(self, command: Command, decision: Decision) -> tuple[Stored, ...]:
+        if not decision.facts:
+            return ()
+        source = LEDGER
+        if isinstance(decision.state, Subscriber):
+            source = f"{LEDGER}/{decision.state.profile.regulations}"
+        catalogue_sequence = self._catalogue.version
+        stored = tuple(
+            Stored(
+                recorded=recorded,
+                sequence=self._sequence + index,
+                source=source,
+                caused_by=command.id,
+                catalogue_sequence=catalogue_sequence,
+            )
+            for index, recorded in enumerate(decision.facts, 1)
+        )
+        self._sequence += len(stored)
+        return stored
+
+    def _note(
+        self, command: Command, value: dict[str, Any], decision: Decision, stored: tuple[Stored, ...], outcome: Outcome
+    ) -> None:
+        """Puts what the command leaves behind into the group."""
+        group, subject = self._group, command.subscriber
+        answer = Answer(subject=subject, command_id=command.id, command=value, outcome=outcome)
+        group.answers.append(answer)
+        self._answers[subject, command.id] = answer
+        request = command.request
+        if stored:
+            group.facts += stored
+            self._pending.setdefault(subject, []).extend(decision.facts)
+            self._index_deposits(subject, decision.facts)
+        elif not isinstance(decision.state, Unregistered):
+            group.instants[subject] = command.at
+        if decision.metered is not None and decision.refusal is None and isinstance(request, ReportUsage):
+            group.calls[subject, request.usage] = decision.metered.call
+        unknown = isinstance(decision.state, Unregistered) and isinstance(request, AdvanceClock)
+        if not unknown and (self._as_of is None or command.at > self._as_of):
+            self._as_of = command.at
+
+    def _index_deposits(self, subject: str, facts: tuple[Recorded, ...]) -> None:
+        for recorded in facts:
+            if isinstance(recorded.fact, DepositCredited):
+                self._group.deposits[subject, recorded.fact.reference] = recorded.version
+
+    def _kept(self, subject: str) -> _Kept:
+        kept = self._states.get(subject)
+        if kept is None:
+            state = self._shard.load(subject)
+            kept = self._states[subject] = _Kept(state, state.version)
+        else:
+            self._states.move_to_end(subject)
+        return kept
+
+    def _keep(self, kept: _Kept, decision: Decision) -> None:
+        kept.state = decision.state
+        if decision.state.version - kept.snapshot_version >= SNAPSHOT_EVERY_FACTS:
+            self._group.snapshots[decision.state.subject] = decision.state
+            kept.snapshot_version = decision.state.version
+
+    def _publish(self, value: dict[str, Any], command: Command) -> Outcome:
+        """A publication is a commit of its own, after what was decided before it."""
+        self.commit()
+        known = self._catalogue_store.answer(command.id)
+        if known is not None:
+            return self._again(known, value, command)
+        publication = publish(self._catalogue, command, self._as_of)
+        if publication.malformed is not None:
+            return outcomes.invalid(command.id, Fault(publication.malformed.path, publication.malformed.message))
+        first = self._catalogue.version
+        stored = tuple(
+            Stored(
+                recorded=recorded,
+                sequence=first + index,
+                source=LEDGER,
+                caused_by=command.id,
+                catalogue_sequence=publication.state.version,
+            )
+            for index, recorded in enumerate(publication.facts, 1)
+        )
+        outcome = outcomes.published(command.id, publication, stored)
+        if stored:
+            answer = Answer(subject=command.subscriber, command_id=command.id, command=value, outcome=outcome)
+            self._catalogue_store.commit(stored, answer)
+            self._catalogue = publication.state
+        return outcome
+
+
+class _Overlay:
+    """A subject's past, with what this group decided and has not committed yet."""
+
+    __slots__ = ("_past", "_subject", "_writer")
+
+    def __init__(self, writer: Writer, subject: str) -> None:
+        self._writer = writer
+        self._subject = subject
+        self._past: Past | None = None
+
+    @property
+    def _stored(self) -> Past:
+        if self._past is None:
+            self._past = self._writer._shard.past(self._subject)
+        return self._past
+
+    def call(self, usage: str) -> Call | None:
+        return self._writer._group.calls.get((self._subject, usage)) or self._stored.call(usage)
+
+    def deposit(self, reference: str) -> int | None:
+        return self._writer._group.deposits.get((self._subject, reference)) or self._stored.deposit(reference)
+
+    def fact(self, version: int) -> Recorded | None:
+        for recorded in self._writer._pending.get(self._subject, ()):
+            if recorded.version == version:
+                return recorded
+        return self._stored.fact(version)
+
+    def newest_first(self) -> Iterator[Recorded]:
+        yield from reversed(self._writer._pending.get(self._subject, ()))
+        yield from self._stored.newest_first()

@@ -1,0 +1,204 @@
+"""Time does its part first: what falls due, in which order, and what happens then (CONTRACT §3, RULES "Ties and corners")."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from domain import ending, invoices, numbers, plans, renewals
+from domain.case import Case
+from domain.catalogue import Catalogue, Regulations
+from domain.facts import IncludedUnitsLapsed
+from domain.periods import local_date, start_of_day
+from domain.queue import head_of, queue_if_head_left
+from domain.state import Order, Rental, State, Subscriber, Unregistered, pass_boundary
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Due:
+    """Something that happens by itself at `at`; ties are settled by `rank`.
+
+    `after`: it is due only later than that instant, so that what comes in at that very instant still counts.
+    """
+
+    at: datetime
+    rank: int
+    act: Callable[[Case], None] = field(compare=False)
+    after: bool = field(default=False, compare=False)
+
+    def reached(self, now: datetime) -> bool:
+        return self.at < now if self.after else self.at <= now
+
+
+def advance(case: Case) -> None:
+    """Decides everything that has fallen due up to and including now, each at its own instant."""
+    state = case.state
+    if case.now < state.next_boundary and not (state.orders or state.invoices or state.rentals):
+        return
+    while (due := _first_due(case.state, case.catalogue)) is not None and due.reached(case.now):
+        case.effective_at, case.due = due.at, True
+        due.act(case)
+    case.effective_at, case.due = case.now, False
+
+
+def due(state: State, catalogue: Catalogue) -> datetime | None:
+    """The next instant at which time alone may change the account; None where it never will."""
+    if isinstance(state, Unregistered):
+        return None
+    first = _first_due(state, catalogue)
+    if first is None or not (state.rentals or state.orders or state.scheduled_plan or state.standing.announced):
+        return None
+    return first.at + timedelta(microseconds=1) if first.after else first.at
+
+
+def _first_due(state: Subscriber, catalogue: Catalogue) -> Due | None:
+    if state.standing.ended or state.standing.refused:
+        return None
+    return min(_dues(state, catalogue), default=None)
+
+
+def _dues(state: Subscriber, catalogue: Catalogue) -> Iterator[Due]:
+    yield Due(state.next_boundary, 0, boundary)
+    for rental in state.rentals.values():
+        if rental.replaced_on is not None:
+            yield Due(rental.replaced_on, 2, numbers.replacement)
+    unpaid = unpaid_rentals(state)
+    if unpaid:
+        yield from _unpaid_ends_in_days(state, catalogue, unpaid)
+    for order in state.orders.values() if not state.standing.funded else ():
+        deadline = _funding_deadline(state, catalogue, order)
+        if deadline is not None:
+            yield Due(deadline, 3, funding, after=True)
+    for invoice in state.invoices.values():
+        if _regulations(state, catalogue, invoice.issued_at).unpaid_invoice == "expires":
+            yield Due(invoice.due, 4, invoice_expiry, after=True)
+
+
+def boundary(case: Case) -> None:
+    """A period ends and the next begins: units lapse, what ends ends, the plan changes, rentals are renewed."""
+    start = case.effective_at
+    lapse_units(case, start)
+    announced = case.state.standing.announced
+    if announced is not None and announced.ends_at <= start:
+        ending.end_agreement(case, announced.cause, charge_remaining_term=announced.charge_remaining_term)
+        return
+    head = head_of(case)
+    last_end = _unpaid_ends_in_months(case, start)
+    last_end = renewals.not_renewed(case, start) or last_end
+    if last_end is not None and case.regulations.agreement_ends_with_last_rental:
+        ending.end_with_last_rental(case, *last_end)
+    if case.state.standing.ended:
+        return
+    queue_if_head_left(case, head)
+    plans.plan_change(case)
+    if case.regulations.invoiced and case.state.standing.concluded:
+        invoices.reissue_orders(case)
+    renewals.renewal(case, start)
+    if not case.state.standing.ended:
+        case.state = pass_boundary(case.state)
+
+
+def lapse_units(case: Case, until: datetime | None = None) -> None:
+    """Included units are not carried over (telnexx/included-minutes); `until` None: all that are left."""
+    for rental in list(case.state.rentals.values()):
+        for service in sorted(rental.units):
+            units = rental.units[service]
+            if units.left and (until is None or units.until <= until):
+                lapsed = IncludedUnitsLapsed(number=rental.number, service=service, units=units.left)
+                case.record(lapsed, "included-units")
+
+
+def funding(case: Case) -> None:
+    """No funds in time: the waiting orders are cancelled (telnexx/funding-36h)."""
+    head = head_of(case)
+    for order in list(case.state.orders.values()):
+        if _funding_deadline(case.state, case.catalogue, order) == case.effective_at:
+            invoices.expire_order(case, order, "no funds in time", "funding")
+    queue_if_head_left(case, head)
+
+
+def invoice_expiry(case: Case) -> None:
+    """Invoices that were not paid in time are withdrawn; with them goes what they were for (calycom/invoice-3d)."""
+    for invoice in list(case.state.invoices.values()):
+        if invoice.due != case.effective_at:
+            continue
+        order = case.state.orders.get(invoice.number)
+        if order is not None and order.invoice == invoice.id:
+            invoices.expire_order(case, order, "invoice not paid", "expiry")
+            continue
+        invoices.expiry(case, invoice, "not paid")
+        rental = case.state.rentals.get(invoice.number)
+        if invoice.renewal and rental is not None:
+            ended = ending.end_rental(case, rental, "non_payment", "expiry")
+            if case.regulations.agreement_ends_with_last_rental:
+                ending.end_with_last_rental(case, *ended)
+    if not case.state.standing.ended:
+        invoices.oldest_invoice_first(case)
+
+
+def unpaid_rentals(state: Subscriber) -> list[tuple[Rental, datetime]]:
+    """Rentals with an unpaid period, and since when the oldest one is."""
+    unpaid = []
+    for rental in state.rentals.values():
+        since = rental.unpaid_since
+        if since is None and state.invoices:
+            issued = [one.issued_at for one in state.invoices.values() if one.renewal and one.number == rental.number]
+            since = min(issued, default=None)
+        if since is not None:
+            unpaid.append((rental, since))
+    return unpaid
+
+
+def _unpaid_ends_in_months(case: Case, start: datetime) -> ending.Ended | None:
+    """Unpaid for the allowed whole periods: the rental ends before anything is renewed (telnexx/unpaid-termination)."""
+    last = None
+    for rental, since in unpaid_rentals(case.state):
+        grace = _regulations(case.state, case.catalogue, since).unpaid_ends_after
+        if (
+            grace is not None
+            and grace.months is not None
+            and renewals.months_over(since, grace.months, start, case.zone)
+        ):
+            last = ending.end_unpaid(case, rental, since)
+    return last
+
+
+def unpaid_end_in_days(case: Case) -> None:
+    """Unpaid for the allowed days: the rental ends, with the last one the agreement (hexaserv/grace-7d)."""
+    head = head_of(case)
+    for rental, since in unpaid_rentals(case.state):
+        if _days_over_at(case.state, case.catalogue, since) == case.effective_at:
+            ending.end_with_last_rental(case, *ending.end_unpaid(case, rental, since))
+    if not case.state.standing.ended:
+        queue_if_head_left(case, head)
+
+
+def _unpaid_ends_in_days(
+    state: Subscriber, catalogue: Catalogue, unpaid: list[tuple[Rental, datetime]]
+) -> Iterator[Due]:
+    for _, since in unpaid:
+        over_at = _days_over_at(state, catalogue, since)
+        if over_at is not None:
+            yield Due(over_at, 1, unpaid_end_in_days)
+
+
+def _days_over_at(state: Subscriber, catalogue: Catalogue, since: datetime) -> datetime | None:
+    grace = _regulations(state, catalogue, since).unpaid_ends_after
+    if grace is None or grace.days is None:
+        return None
+    zone = state.profile.time_zone
+    return start_of_day(local_date(since, zone) + timedelta(days=grace.days + 1), zone)
+
+
+def _funding_deadline(state: Subscriber, catalogue: Catalogue, order: Order) -> datetime | None:
+    hours = _regulations(state, catalogue, order.placed_at).funding_hours
+    if hours is None or state.standing.funded:
+        return None
+    first_window = state.profile.registered_at + timedelta(hours=hours)
+    return first_window if order.placed_at <= first_window else order.placed_at + timedelta(hours=hours)
+
+
+def _regulations(state: Subscriber, catalogue: Catalogue, at: datetime) -> Regulations:
+    regulations = catalogue.in_force(state.profile.regulations, at)
+    if regulations is None:
+        raise LookupError(f"{state.subject}: no regulations {state.profile.regulations} in force at {at}")
+    return regulations

@@ -1,0 +1,305 @@
+"""What a sender may ask of the ledger: one frozen record per command type of CONTRACT §2, fields in its order.
+
+The annotations are the schema: `consumers/intake.py` reads commands by them and reports the first fault in field order.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal, NewType
+
+Millionths = NewType("Millionths", int)
+"""An amount whose currency is the account's: 10⁻⁶ of it."""
+Text = NewType("Text", str)
+"""1 to 512 characters of free text."""
+Key = NewType("Key", str)
+"""1 to 64 characters that name something: a reference, a plan, a service, a person's key."""
+Sealed = NewType("Sealed", str)
+"""Personal data, sealed before it reaches the domain."""
+CurrencyCode = NewType("CurrencyCode", str)
+"""ISO 4217, BTC or XMR."""
+Method = Literal["card", "bank_transfer", "crypto", "electronic_money", "cash"]
+Sanction = Literal["warning", "suspension", "termination"]
+Cause = Literal["notice", "violation", "unlawful_use", "non_payment"]
+Count = NewType("Count", int)
+"""A whole number from 1."""
+Whole = NewType("Whole", int)
+"""A whole number from 0."""
+Channels = NewType("Channels", int)
+"""Channels beside a number's first: 0 to 1000."""
+AddedChannels = NewType("AddedChannels", int)
+Periods = NewType("Periods", int)
+"""A term in periods: 1 to 60."""
+Rate = NewType("Rate", int)
+"""An exchange rate in 10⁻¹², positive."""
+Document = NewType("Document", dict[str, Any])
+"""A whole JSON document; `catalogue.py` checks what is in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterSubscriber:
+    regulations: Key
+    currency: CurrencyCode
+    plan: Key
+    holder: Key
+    autorenew: bool = True
+    first_account: bool = True
+    personal: Sealed | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassVerification:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefuseRegistration:
+    ground: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditDeposit:
+    amount: Millionths
+    currency: CurrencyCode
+    method: Method
+    reference: Key
+    payer: Text | None = None
+    received_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseDeposit:
+    reference: Key
+    ground: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderNumber:
+    number: Key
+    service: Key
+    channels: Channels = Channels(0)
+    autorenew: bool | None = None
+    periods: Periods | None = None
+    prepaid: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddChannels:
+    number: Key
+    count: AddedChannels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseNumber:
+    number: Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAutorenew:
+    number: Key
+    autorenew: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceNumber:
+    number: Key
+    new_number: Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnounceNumberReplacement:
+    number: Key
+    new_number: Key
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestPlanChange:
+    plan: Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawPlanChange:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAdministrativeService:
+    service: Key
+    quantity: Count = Count(1)
+    ground: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportUsage:
+    """Either `elapsed_seconds` and `ended` (a call so far) or `units` (messages)."""
+
+    number: Key
+    usage: Key
+    service: Key
+    elapsed_seconds: Whole | None = None
+    ended: bool | None = None
+    units: Count | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordViolation:
+    kind: Key
+    ground: Text
+    unlawful: bool = False
+    sanction: Sanction | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspendServices:
+    ground: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeServices:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestTermination:
+    ticket: Text | None = None
+    reason: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminateAgreement:
+    ground: Text
+    cause: Cause
+    charge_remaining_term: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRefund:
+    reason: Text | None = None
+    method: Method | None = None
+    country: Key | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideRefund:
+    refund: Key
+    approved: bool
+    reviewer: Key
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmRefundPaid:
+    refund: Key
+    method: Method
+    reference: Key
+    currency: CurrencyCode | None = None
+    rate: Rate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenDispute:
+    charge: Key
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveDispute:
+    dispute: Key
+    upheld: bool
+    amount: Millionths | None = None
+    reviewer: Key
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantCompensation:
+    amount: Millionths
+    fault_at: datetime
+    complaint_at: datetime
+    evidence: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostAdjustment:
+    amount: Millionths
+    reason: Text
+    reviewer: Key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferAgreement:
+    holder: Key
+    consent: bool = False
+    personal: Sealed | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasePersonalData:
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvanceClock:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishRegulations:
+    document: Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishTariff:
+    document: Document
+
+
+Publication = PublishRegulations | PublishTariff
+SubscriberRequest = (
+    RegisterSubscriber
+    | PassVerification
+    | RefuseRegistration
+    | CreditDeposit
+    | ReverseDeposit
+    | OrderNumber
+    | AddChannels
+    | ReleaseNumber
+    | SetAutorenew
+    | ReplaceNumber
+    | AnnounceNumberReplacement
+    | RequestPlanChange
+    | WithdrawPlanChange
+    | OrderAdministrativeService
+    | ReportUsage
+    | RecordViolation
+    | SuspendServices
+    | ResumeServices
+    | RequestTermination
+    | TerminateAgreement
+    | RequestRefund
+    | DecideRefund
+    | ConfirmRefundPaid
+    | OpenDispute
+    | ResolveDispute
+    | GrantCompensation
+    | PostAdjustment
+    | TransferAgreement
+    | ErasePersonalData
+    | AdvanceClock
+)
+Request = SubscriberRequest | Publication
+
+CATALOGUE_SUBJECT = "catalogue"
+"""The word that stands for a subscriber in commands that publish."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A request with its envelope: who asks, for whom, when, under which idempotency key."""
+
+    id: str
+    subscriber: str
+    at: datetime
+    actor: str
+    request: Request
+    fingerprint: bytes = field(default=b"", repr=False)
+    """Tells two contents under one id apart; made at the edge, never decided upon here."""

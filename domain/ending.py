@@ -1,0 +1,146 @@
+"""The end: of a rental, of the agreement with all that belongs to it, and the settlement of what is left."""
+
+from datetime import datetime
+
+from domain import invoices, refunds
+from domain.case import Case
+from domain.facts import (
+    AgreementTerminated,
+    BalanceForfeited,
+    IncludedUnitsLapsed,
+    PersonalDataErased,
+    PlanChangeWithdrawn,
+    RemainingTermCharged,
+    RentalEnded,
+)
+from domain.money import Money
+from domain.periods import whole_periods
+from domain.prices import price_of_rental, proration
+from domain.state import CHANNEL, Rental
+
+Ended = tuple[str, datetime]
+"""Why a rental ended, and the instant from which its end counts."""
+
+FOR_CAUSE = frozenset({"violation", "unlawful_use", "non_payment"})
+"""Causes that the company gives; an automatic end for non-payment is not one of them."""
+
+
+def end_rental(case: Case, rental: Rental, reason: str, rule: str, effective_at: datetime | None = None) -> Ended:
+    """The number is given back."""
+    ended = RentalEnded(number=rental.number, service=rental.service, reason=reason)
+    case.record(ended, rule, effective_at)
+    return reason, effective_at or case.effective_at
+
+
+def end_unpaid(case: Case, rental: Rental, since: datetime) -> Ended:
+    """An unpaid rental ends: its invoices expire first, and the end may count from the unpaid period's start."""
+    for invoice in invoices.renewals_open(case, rental.number):
+        invoices.expiry(case, invoice, "rental ended", "unpaid-end")
+    from_start = case.regulations.unpaid_end_counts_from == "period_start"
+    return end_rental(case, rental, "non_payment", "unpaid-end", since if from_start else None)
+
+
+def end_with_last_rental(case: Case, reason: str, effective_at: datetime) -> None:
+    """Ends the agreement from `effective_at` if no rental is left and no order waits."""
+    if case.state.rentals or case.state.orders or case.state.standing.ended:
+        return
+    _withdraw_plan_change(case)
+    rule = "unpaid-end" if reason == "non_payment" else "autorenew"
+    case.record(AgreementTerminated(cause=reason), rule, effective_at)
+    settlement(case, for_cause=False)
+
+
+def end_agreement(case: Case, cause: str, *, charge_remaining_term: bool = False) -> None:
+    """The end has come: what was included lapses, what waited goes, each rental ends, then the money is settled."""
+    _lapse_all(case)
+    _withdraw_plan_change(case)
+    rule = RULE_OF_END.get(cause, "cause")
+    for order in list(case.state.orders.values()):
+        invoices.expire_order(case, order, "agreement ended", rule)
+    prepaid = refunds.prepaid_periods_left(case)
+    owed = _remaining_terms(case) if charge_remaining_term else ()
+    for rental in list(case.state.rentals.values()):
+        end_rental(case, rental, cause, rule)
+    case.record(AgreementTerminated(cause=cause), rule)
+    if cause != "money_back":
+        settlement(case, for_cause=cause in FOR_CAUSE, charges=owed, prepaid=prepaid)
+
+
+RULE_OF_END = {
+    "subscriber": "termination",
+    "notice": "company-termination",
+    "money_back": "refund",
+    "non_payment": "cause",
+}
+
+
+def settlement(
+    case: Case,
+    *,
+    for_cause: bool,
+    charges: tuple[RemainingTermCharged, ...] = (),
+    prepaid: tuple[refunds.PrepaidLeft, ...] = (),
+) -> None:
+    """What becomes of the balance: paid out, refunded by the rules, kept in the account, or forfeited."""
+    regulations = case.regulations
+    way = regulations.balance_at_termination_for_cause if for_cause else regulations.balance_at_termination
+    if way == "refund":
+        refunds.pay_out_balance(case, "settlement-for-cause" if for_cause else "settlement")
+    elif way == "by_refund_rules":
+        refunds.by_refund_rules(case, prepaid)
+    elif way == "forfeit":
+        _forfeit(case, charges)
+    if regulations.erase_personal_data_at_end and not case.state.profile.erased:
+        case.record(PersonalDataErased(reason="the agreement has ended"), "erasure")
+
+
+def _forfeit(case: Case, charges: tuple[RemainingTermCharged, ...]) -> None:
+    """First the rest of the running terms, if asked for; then what is left (illyvoip/termination-for-cause)."""
+    for charge in charges:
+        case.record(
+            RemainingTermCharged(
+                number=charge.number,
+                amount=charge.amount,
+                periods=charge.periods,
+                price=charge.price,
+                tariff=charge.tariff,
+                paid_from=case.takes(charge.amount),
+            ),
+            "settlement-for-cause",
+        )
+    if case.balance.units > 0:
+        forfeited = BalanceForfeited(amount=case.balance, paid_from=case.takes(case.balance))
+        case.record(forfeited, "settlement-for-cause")
+
+
+def _remaining_terms(case: Case) -> tuple[RemainingTermCharged, ...]:
+    """One charge per rental: the unpaid whole periods of its term at today's price, its channels included."""
+    return tuple(charge for rental in case.state.rentals.values() if (charge := _remaining_term(case, rental)))
+
+
+def _remaining_term(case: Case, rental: Rental) -> RemainingTermCharged | None:
+    if not rental.in_term(case.effective_at) or rental.term_ends_at is None:
+        return None
+    unpaid_from = max(rental.paid_until, case.state.next_boundary)
+    periods = whole_periods(unpaid_from, rental.term_ends_at, case.zone)
+    if periods <= 0:
+        return None
+    listed = price_of_rental(case, rental, rental.service)
+    price, _ = proration(listed, 1)
+    if rental.channels:
+        price = price + proration(price_of_rental(case, rental, CHANNEL), rental.channels)[0]
+    amount: Money = price * periods
+    return RemainingTermCharged(number=rental.number, amount=amount, periods=periods, price=price, tariff=listed.tariff)
+
+
+def _lapse_all(case: Case) -> None:
+    for rental in list(case.state.rentals.values()):
+        for service in sorted(rental.units):
+            if rental.units[service].left:
+                lapsed = IncludedUnitsLapsed(number=rental.number, service=service, units=rental.units[service].left)
+                case.record(lapsed, "included-units")
+
+
+def _withdraw_plan_change(case: Case) -> None:
+    if case.state.scheduled_plan is not None:
+        case.record(PlanChangeWithdrawn(plan=case.state.scheduled_plan), "plan-change")

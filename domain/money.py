@@ -1,0 +1,132 @@
+"""Money as one value: integer units of a currency, with every rounding named."""
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+ACCOUNT_DECIMALS = 6
+"""Inside, an account counts in millionths of its currency (CONTRACT §4)."""
+
+MINOR_DIGITS: dict[str, int] = {
+    **dict.fromkeys(
+        ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"],
+        0,
+    ),
+    **dict.fromkeys(
+        ["AED", "AFN", "ALL", "AMD", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BMD", "BND", "BOB", "BOV", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHE", "CHF", "CHW", "CNY", "COP", "COU", "CRC", "CUP", "CVE", "CZK", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL", "GHS", "GIP", "GMD", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS", "INR", "IRR", "JMD", "KES", "KGS", "KHR", "KPW", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN", "MXV", "MYR", "MZN", "NAD", "NGN", "NIO", "NOK", "NPR", "NZD", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "RUB", "SAR", "SBD", "SCR", "SDG", "SEK", "SGD", "SHP", "SLE", "SOS", "SRD", "SSP", "STN", "SVC", "SYP", "SZL", "THB", "TJS", "TMT", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "USD", "USN", "UYU", "UZS", "VED", "VES", "WST", "XAD", "XCD", "XCG", "YER", "ZAR", "ZMW", "ZWG"],
+        2,
+    ),
+    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
+    **dict.fromkeys(["CLF", "UYW"], 4),
+    "BTC": 8,
+    "XMR": 12,
+}
+"""Digits after the point of a currency's minor unit: ISO 4217, and the two coins that refunds are paid in."""
+
+_DECIMAL = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?")
+
+
+def half_up(numerator: int, denominator: int) -> int:
+    """`numerator / denominator` rounded to the nearest integer, halves away from zero."""
+    if numerator < 0:
+        return -half_up(-numerator, denominator)
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def decimal_places(currency: str) -> int:
+    """How many decimals one unit of `currency` has inside: 6, or what the coin needs."""
+    return max(ACCOUNT_DECIMALS, MINOR_DIGITS[currency])
+
+
+def minor_unit(currency: str) -> int:
+    """Inner units in one minor unit: 10,000 for a cent."""
+    return int(10 ** (decimal_places(currency) - MINOR_DIGITS[currency]))
+
+
+def parse_decimal(text: str, decimals: int) -> int:
+    """The integer of 10⁻ᵈᵉᶜⁱᵐᵃˡˢ that `text` names.
+
+    Raises ValueError for anything but digits, an optional leading minus and at most `decimals` decimals.
+    """
+    match = _DECIMAL.fullmatch(text)
+    if match is None:
+        raise ValueError("expected a decimal number such as 12.50")
+    sign, whole, fraction = match[1], match[2], match[3] or ""
+    if len(fraction) > decimals:
+        raise ValueError(f"expected at most {decimals} decimals, found {len(fraction)}")
+    units = int(whole + fraction.ljust(decimals, "0"))
+    return -units if sign else units
+
+
+def format_decimal(units: int, decimals: int, at_least: int) -> str:
+    """`units` of 10⁻ᵈᵉᶜⁱᵐᵃˡˢ as text with at least `at_least` decimals and no zeros trailing beyond them."""
+    whole, fraction = divmod(abs(units), 10**decimals)
+    digits = f"{fraction:0{decimals}d}".rstrip("0").ljust(at_least, "0") if decimals else ""
+    return f"{'-' if units < 0 else ''}{whole}{'.' + digits if digits else ''}"
+
+
+class CurrencyMismatch(ArithmeticError):
+    """Two currencies met in one sum; that is a defect of the program, never of the input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount: `units` of 10⁻⁶ of the currency (BTC 10⁻⁸, XMR 10⁻¹²)."""
+
+    units: int
+    currency: str
+
+    @classmethod
+    def parse(cls, text: str, currency: str) -> Self:
+        """Money from its wire form; ValueError where `text` is not a decimal of that currency."""
+        return cls(parse_decimal(text, decimal_places(currency)), currency)
+
+    def __str__(self) -> str:
+        return format_decimal(self.units, decimal_places(self.currency), MINOR_DIGITS[self.currency])
+
+    def __add__(self, other: "Money") -> "Money":
+        self._same(other)
+        return Money(self.units + other.units, self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        self._same(other)
+        return Money(self.units - other.units, self.currency)
+
+    def __neg__(self) -> "Money":
+        return Money(-self.units, self.currency)
+
+    def __mul__(self, count: int) -> "Money":
+        return Money(self.units * count, self.currency)
+
+    def __lt__(self, other: "Money") -> bool:
+        self._same(other)
+        return self.units < other.units
+
+    def __le__(self, other: "Money") -> bool:
+        self._same(other)
+        return self.units <= other.units
+
+    def __bool__(self) -> bool:
+        return self.units != 0
+
+    def zero(self) -> "Money":
+        """Nothing, in the same currency."""
+        return Money(0, self.currency)
+
+    def share(self, numerator: int, denominator: int) -> "Money":
+        """`self × numerator ÷ denominator`, half-up to the minor unit."""
+        minor = minor_unit(self.currency)
+        return Money(half_up(self.units * numerator, denominator * minor) * minor, self.currency)
+
+    def fine_share(self, numerator: int, denominator: int) -> "Money":
+        """`self × numerator ÷ denominator`, half-up to the inner unit: for usage."""
+        return Money(half_up(self.units * numerator, denominator), self.currency)
+
+    def floor_minor(self) -> "Money":
+        """Rounded down to the minor unit: what can be paid out."""
+        minor = minor_unit(self.currency)
+        return Money(self.units // minor * minor, self.currency)
+
+    def _same(self, other: "Money") -> None:
+        if self.currency != other.currency:
+            raise CurrencyMismatch(f"expected {self.currency}, found {other.currency}")

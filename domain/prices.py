@@ -1,0 +1,261 @@
+"""Prices: which tariff version speaks at an instant, and what a number costs for a month or a part of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.case import Case
+from domain.catalogue import Plan, Tariff, Tax, UsagePrice
+from domain.facts import Calculation
+from domain.money import Money, half_up, minor_unit
+from domain.periods import Period, days_left, nth_period_end, period_of
+from domain.state import CHANNEL, Order, Rental, Waiting
+
+WHOLE = 1_000_000
+"""One, in millionths: discounts and tax rates are counted in them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A periodic price as listed: per period, before discount, with the tariff version that says so."""
+
+    price: Money
+    tariff: str
+    discount: str | None = None
+    discount_millionths: int = 0
+    refundable: bool = False
+    third_party: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillLine:
+    """One line of what an order or a renewal costs; `service` None is the connection fee."""
+
+    service: str | None
+    amount: Money
+    calculation: Calculation
+    tariff: str
+    refundable: bool = False
+    third_party: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What has to be paid as a whole: lines, then tax once on their sum."""
+
+    number: str
+    plan: str
+    period: Period
+    lines: tuple[BillLine, ...]
+    net: Money
+    tax: Tax | None
+    tax_amount: Money
+    rule: str
+
+    @property
+    def total(self) -> Money:
+        return self.net + self.tax_amount
+
+
+def plan_in_force(case: Case, plan: str) -> Plan | None:
+    """The plan as the tariff in force has it; None where that tariff does not have it."""
+    tariff = _tariff_in_force(case, case.effective_at)
+    return tariff.plans.get(plan) if tariff else None
+
+
+def plan_terms(case: Case, plan: str, at: datetime) -> tuple[Tariff, Plan]:
+    """The plan by the newest tariff that has it: a plan that was dropped keeps its last prices."""
+    newest = _tariff_in_force(case, at)
+    if newest is not None and plan in newest.plans:
+        return newest, newest.plans[plan]
+    profile = case.state.profile
+    for tariff in case.catalogue.tariffs_until(profile.regulations, profile.currency, at):
+        if plan in tariff.plans:
+            return tariff, tariff.plans[plan]
+    raise LookupError(f"{case.state.subject}: no tariff ever had the plan {plan}")
+
+
+def listed_price(case: Case, plan: str, service: str, at: datetime) -> Listed | None:
+    """What the plan asks for a period of `service`, by the newest tariff that prices it."""
+    profile = case.state.profile
+    for tariff in case.catalogue.tariffs_until(profile.regulations, profile.currency, at):
+        terms = tariff.plans.get(plan)
+        entry = terms.periodic.get(service) if terms else None
+        if terms is not None and entry is not None:
+            return Listed(
+                price=entry.price,
+                tariff=tariff.name,
+                discount=terms.discount,
+                discount_millionths=terms.discount_millionths,
+                refundable=entry.refundable,
+                third_party=entry.third_party,
+            )
+    return None
+
+
+def usage_price(case: Case, service: str) -> tuple[UsagePrice, str] | None:
+    """The price of a minute or unit now, and its tariff."""
+    tariff, plan = plan_terms(case, case.state.profile.plan, case.effective_at)
+    price = plan.usage.get(service)
+    return (price, tariff.name) if price else None
+
+
+def administrative_price(case: Case, service: str) -> tuple[Money, str] | None:
+    """The price of one instance of an administrative service now, and its tariff."""
+    tariff, plan = plan_terms(case, case.state.profile.plan, case.effective_at)
+    price = plan.administrative.get(service)
+    return (price, tariff.name) if price is not None else None
+
+
+def connection_fee(case: Case, plan: str, at: datetime) -> tuple[Money, str]:
+    """The plan's connection fee and its tariff."""
+    tariff, terms = plan_terms(case, plan, at)
+    return terms.connection_fee, tariff.name
+
+
+def tax_in_force(case: Case, at: datetime) -> Tax | None:
+    """The tax of the tariff in force at `at`."""
+    tariff = _tariff_in_force(case, at)
+    return tariff.tax if tariff else None
+
+
+def with_tax(case: Case, net: Money, at: datetime | None = None) -> tuple[Tax | None, Money]:
+    """The tax on a sum of charges, half-up to the minor unit; (None, 0) where there is none."""
+    tax = tax_in_force(case, at or case.effective_at)
+    if tax is None or not net.units:
+        return None, net.zero()
+    return tax, net.share(tax.millionths, WHOLE)
+
+
+def fine_tax(case: Case, net: Money) -> tuple[Tax | None, Money]:
+    """The tax on one report of usage, half-up to 10⁻⁶."""
+    tax = tax_in_force(case, case.effective_at)
+    if tax is None or not net.units:
+        return None, net.zero()
+    return tax, net.fine_share(tax.millionths, WHOLE)
+
+
+def proration(
+    listed: Listed, count: int, days: int | None = None, of: int | None = None, further: int = 0
+) -> tuple[Money, Calculation]:
+    """`price × count × (1 − discount) × (days ÷ of + further)`, rounded half-up to the minor unit, once.
+
+    `days` None is a whole period. Source: telnexx/proration, telnexx/periodic-in-advance.
+    """
+    denominator = of or 1
+    shares = (days if days is not None else 1) + further * denominator
+    numerator = listed.price.units * count * (WHOLE - listed.discount_millionths) * shares
+    minor = minor_unit(listed.price.currency)
+    amount = Money(half_up(numerator, denominator * WHOLE * minor) * minor, listed.price.currency)
+    calculation = Calculation(
+        price=listed.price,
+        count=count,
+        discount=listed.discount,
+        days=days,
+        of=of,
+        periods=further + 1 if further else None,
+    )
+    return amount, calculation
+
+
+def order_bill(case: Case, order: Order, *, with_fee: bool, at: datetime | None = None) -> Bill:
+    """What an order costs if it is connected at `at` (default: now), the connection fee with the first number."""
+    at = at or case.effective_at
+    plan = case.state.profile.plan
+    period = period_of(at, case.zone)
+    days, of = _part_of_month(at, case.zone)
+    further = (order.periods or 1) - 1 if order.prepaid else 0
+    if further:
+        period = Period(period.start, nth_period_end(period.start, further + 1, case.zone))
+    lines = []
+    fee, tariff = connection_fee(case, plan, at)
+    if with_fee and fee.units:
+        lines.append(BillLine(service=None, amount=fee, calculation=Calculation(price=fee), tariff=tariff))
+    lines.append(_line(order.service, _price_in_use(case, order, plan, order.service, at), 1, days, of, further))
+    if order.channels:
+        listed = _price_in_use(case, order, plan, CHANNEL, at)
+        lines.append(_line(CHANNEL, listed, order.channels, days, of, further))
+    rule = "renewal" if days is None else "proration"
+    return _bill(case, order.number, plan, period, lines, at, rule)
+
+
+def renewal_bill(case: Case, rental: Rental, item: Waiting) -> Bill:
+    """A period of a rental with its channels, at the plan and tariff in force at the boundary that it begins with."""
+    period = Period(item.since, nth_period_end(item.since, 1, case.zone))
+    lines = [_line(rental.service, _price_in_use(case, rental, item.plan, rental.service, item.since), 1)]
+    if item.channels:
+        listed = _price_in_use(case, rental, item.plan, CHANNEL, item.since)
+        lines.append(_line(CHANNEL, listed, item.channels))
+    return _bill(case, rental.number, item.plan, period, lines, item.since, "renewal")
+
+
+def renewal_of(case: Case, rental: Rental, boundary: datetime) -> Waiting:
+    """The renewal that falls due at `boundary`."""
+    plan = case.state.profile.plan
+    return Waiting(number=rental.number, since=boundary, renewal=True, plan=plan, channels=rental.channels)
+
+
+def price_of_rental(case: Case, rental: Rental, service: str) -> Listed:
+    """What `service` (the rental's own, or its channels) costs now."""
+    return _price_in_use(case, rental, case.state.profile.plan, service, case.effective_at)
+
+
+def _part_of_month(at: datetime, zone: str) -> tuple[int | None, int | None]:
+    days, of = days_left(at, zone)
+    return (None, None) if days == of else (days, of)
+
+
+def _tariff_in_force(case: Case, at: datetime) -> Tariff | None:
+    return case.catalogue.tariff(case.state.profile.regulations, case.state.profile.currency, at)
+
+
+def _price_in_use(case: Case, holder: Order | Rental, plan: str, service: str, at: datetime) -> Listed:
+    """A service in use that its plan no longer prices, or never did, keeps the price last charged."""
+    listed = listed_price(case, plan, service, at)
+    if listed is not None:
+        return listed
+    last = holder.channel_price if service == CHANNEL else holder.price
+    if last is not None:
+        return Listed(price=last, tariff=plan_terms(case, plan, at)[0].name)
+    return _any_price(case, service, at)
+
+
+def _any_price(case: Case, service: str, at: datetime) -> Listed:
+    """A waiting order whose service the new plan does not price: the price that any plan gave it last."""
+    profile = case.state.profile
+    for tariff in case.catalogue.tariffs_until(profile.regulations, profile.currency, at):
+        for plan in sorted(tariff.plans):
+            listed = listed_price(case, plan, service, at)
+            if listed is not None:
+                return listed
+    raise LookupError(f"{case.state.subject}: no tariff ever priced {service}")
+
+
+def _line(
+    service: str, listed: Listed, count: int, days: int | None = None, of: int | None = None, further: int = 0
+) -> BillLine:
+    amount, calculation = proration(listed, count, days, of, further)
+    return BillLine(
+        service=service,
+        amount=amount,
+        calculation=calculation,
+        tariff=listed.tariff,
+        refundable=listed.refundable,
+        third_party=listed.third_party,
+    )
+
+
+def _bill(case: Case, number: str, plan: str, period: Period, lines: list[BillLine], at: datetime, rule: str) -> Bill:
+    net = case.zero
+    for line in lines:
+        net = net + line.amount
+    tax, tax_amount = with_tax(case, net, at)
+    return Bill(
+        number=number,
+        plan=plan,
+        period=period,
+        lines=tuple(lines),
+        net=net,
+        tax=tax,
+        tax_amount=tax_amount,
+        rule=rule,
+    )

@@ -1,0 +1,274 @@
+"""Money back: what the regulations' refund rule gives, who decides, and how it is paid out."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from domain import reversals
+from domain.case import Case
+from domain.commands import ConfirmRefundPaid, DecideRefund, RequestRefund
+from domain.documents import RATE_DECIMALS
+from domain.facts import (
+    Line,
+    PeriodicServiceCharged,
+    RefundApproved,
+    RefundDenied,
+    RefundDue,
+    RefundPaid,
+    RefundRequested,
+    RemainderWrittenOff,
+    Take,
+    Takes,
+)
+from domain.money import Money, decimal_places, format_decimal, minor_unit
+from domain.periods import whole_periods
+from domain.prices import Listed, proration
+from domain.refusals import Code, Refusal
+from domain.state import Lot, Rental
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepaidLeft:
+    """Whole periods of a prepaid rental that lie ahead, and the charge that paid for them."""
+
+    charge: str
+    periods: int
+
+
+def pay_out_balance(case: Case, rule: str) -> None:
+    """The whole balance, rounded down to the minor unit, is due; what is below it is written off."""
+    amount = case.balance.floor_minor()
+    if amount.units > 0:
+        pay_out(case, None, amount, case.takes(amount), rule)
+    write_off(case, rule)
+
+
+def pay_out_raise(case: Case, raised: Money, rule: str) -> None:
+    """After the end, what raised the balance is due at once, less what was owed."""
+    amount = min(raised, case.balance)
+    if amount.units <= 0:
+        return
+    payable = amount.floor_minor()
+    if payable.units:
+        pay_out(case, None, payable, case.takes(payable), rule)
+    if case.state.standing.ended and amount > payable:
+        rest = amount - payable
+        case.record(RemainderWrittenOff(amount=rest, paid_from=case.takes(rest)), rule)
+
+
+def write_off(case: Case, rule: str) -> None:
+    """Less than a minor unit is left, which nobody can pay out."""
+    if case.balance.units > 0:
+        case.record(RemainderWrittenOff(amount=case.balance, paid_from=case.takes(case.balance)), rule)
+
+
+def pay_out(
+    case: Case,
+    refund: str | None,
+    amount: Money,
+    takes: Takes,
+    rule: str,
+    *,
+    fee: Money | None = None,
+    lines: tuple[Line, ...] = (),
+    method: str | None = None,
+) -> None:
+    """`amount` leaves the balance into what is owed to the subscriber, under the id of its request or its own."""
+    own_id = f"{case.state.subject}/{case.state.version + 1}"
+    case.record(
+        RefundDue(
+            refund=refund or own_id,
+            amount=amount,
+            fee=fee or case.zero,
+            lines=lines or tuple(Line(label="deposit", lot=take.lot, amount=take.amount) for take in takes),
+            method=method,
+            paid_from=takes,
+        ),
+        rule,
+    )
+
+
+def prepaid_periods_left(case: Case) -> tuple[PrepaidLeft, ...]:
+    """Prepaid rentals of refundable services with whole periods that remain (illyvoip/cancellation)."""
+    found = []
+    for rental in case.state.rentals.values():
+        left = _periods_left(case, rental)
+        charged = case.fact(rental.charge)
+        if left > 0 and charged is not None and isinstance(charged.fact, PeriodicServiceCharged):
+            if charged.fact.refundable:
+                found.append(PrepaidLeft(charge=rental.charge, periods=left))
+    return tuple(found)
+
+
+def by_refund_rules(case: Case, prepaid: tuple[PrepaidLeft, ...]) -> None:
+    """At the end: whole prepaid periods come back, less the connection fee once; then as if a refund was requested."""
+    if not case.state.standing.in_breach:
+        fee = case.state.standing.connection_fee or case.zero
+        for left in prepaid:
+            fee = _reverse_prepaid(case, left, fee)
+    if case.regulations.refunds == "unused_deposits" and unused_deposits_refusal(case) is None:
+        unused_deposits(case, RequestRefund())
+
+
+def unused_deposits_refusal(case: Case) -> Refusal | None:
+    """Why nothing is refunded of unused deposits; None where something is."""
+    if not case.state.profile.first_account or case.state.standing.in_breach:
+        return Refusal(
+            code=Code.NOT_REFUNDABLE,
+            rule="eligibility",
+            message="refunds are for first accounts without a violation",
+        )
+    if _sum(case, _refundable(case)).floor_minor().units > 0:
+        return None
+    by_age = [lot for lot in case.state.account.lots if lot.method is not None and _young_enough(case, lot)]
+    if by_age:
+        methods = ", ".join(sorted({str(lot.method) for lot in by_age}))
+        return Refusal(
+            code=Code.METHOD_NOT_REFUNDABLE,
+            message=f"what is unused was paid by {methods}, which is credited for use and not refunded",
+        )
+    days = case.regulations.refund_days
+    return Refusal(code=Code.NOT_REFUNDABLE, message=f"nothing is left of deposits of the last {days} days")
+
+
+def unused_deposits(case: Case, request: RequestRefund) -> None:
+    """What is left of deposits young enough, by refundable methods, a line per lot (illyvoip/refund-90d)."""
+    rule = "first-deposit" if _first_deposit_unused(case) else "refund"
+    refund = case.record(RefundRequested(reason=request.reason, method=request.method, country=request.country), rule)
+    lots = _refundable(case)
+    total = _sum(case, lots)
+    amount = total.floor_minor()
+    takes = _takes_of(lots, amount)
+    pay_out(case, refund, amount, takes, rule, method=request.method)
+    rest = total - amount
+    if rest.units and case.state.standing.ended:
+        left = tuple(lot for lot in case.state.account.lots if any(one.id == lot.id for one in lots))
+        case.record(RemainderWrittenOff(amount=rest, paid_from=_takes_of(left, rest)), rule)
+
+
+def discretionary_refusal(case: Case) -> Refusal | None:
+    """No discretion after a violation (calycom/discretionary-refund)."""
+    if case.state.standing.in_breach:
+        return Refusal(code=Code.NOT_REFUNDABLE, message="a violation rules out any refund")
+    return None
+
+
+def decide_refund(case: Case, request: DecideRefund) -> Refusal | None:
+    """A named reviewer grants or declines, with a reason."""
+    refund = case.state.refunds.get(request.refund)
+    if refund is None:
+        return Refusal(code=Code.UNKNOWN_REFUND, message=f"no refund {request.refund} was requested")
+    if refund.decided:
+        return Refusal(code=Code.ALREADY_DECIDED, message=f"refund {request.refund} was decided before")
+    if not request.approved:
+        denied = RefundDenied(refund=request.refund, reviewer=request.reviewer, reason=request.reason)
+        case.record(denied, "refund")
+        return None
+    approved = RefundApproved(refund=request.refund, reviewer=request.reviewer, reason=request.reason)
+    case.record(approved, "refund")
+    amount = case.balance.floor_minor()
+    if amount.units > 0:
+        pay_out(case, request.refund, amount, case.takes(amount), "refund")
+        if case.state.standing.ended:
+            write_off(case, "refund")
+    return None
+
+
+def confirm_refund_paid(case: Case, request: ConfirmRefundPaid) -> Refusal | None:
+    """The payout: in the account's currency, or in one that the regulations pay refunds in, at a stated rate."""
+    refund = case.state.refunds.get(request.refund)
+    if refund is None or refund.due is None:
+        return Refusal(code=Code.UNKNOWN_REFUND, message=f"no refund {request.refund} is due")
+    if refund.paid:
+        return Refusal(code=Code.ALREADY_PAID, message=f"refund {request.refund} was paid before")
+    account = case.state.profile.currency
+    currency = request.currency or account
+    if currency != account and request.rate is None:
+        return Refusal(code=Code.RATE_REQUIRED, message=f"a rate from {account} to {currency} is needed")
+    accepted = case.regulations.refund_currencies or (account,)
+    if currency not in accepted:
+        return Refusal(
+            code=Code.METHOD_NOT_REFUNDABLE,
+            rule="payout",
+            message=f"refunds are paid in {', '.join(accepted)}, not in {currency}",
+        )
+    rate = request.rate if currency != account else None
+    case.record(
+        RefundPaid(
+            refund=request.refund,
+            amount=refund.due,
+            paid=_converted(refund.due, currency, rate) if rate else refund.due,
+            method=request.method,
+            reference=request.reference,
+            rate=format_decimal(rate, RATE_DECIMALS, 0) if rate else None,
+        ),
+        "payout",
+    )
+    return None
+
+
+def _converted(due: Money, currency: str, rate: int) -> Money:
+    """`due × rate`, rounded down to the minor unit of the payout's currency."""
+    scaled = due.units * rate * 10 ** decimal_places(currency)
+    units = scaled // 10 ** (decimal_places(due.currency) + RATE_DECIMALS)
+    minor = minor_unit(currency)
+    return Money(units // minor * minor, currency)
+
+
+def _first_deposit_unused(case: Case) -> bool:
+    return case.state.account.deposits == 1 and not case.state.account.spent
+
+
+def _young_enough(case: Case, lot: Lot) -> bool:
+    days = case.regulations.refund_days
+    if days is None or _first_deposit_unused(case):
+        return True
+    return lot.received_at >= case.effective_at - timedelta(days=days)
+
+
+def _refundable(case: Case) -> tuple[Lot, ...]:
+    barred = case.regulations.non_refundable_methods
+    return tuple(
+        lot
+        for lot in case.state.account.lots
+        if lot.method is not None and lot.method not in barred and _young_enough(case, lot)
+    )
+
+
+def _sum(case: Case, lots: tuple[Lot, ...]) -> Money:
+    total = case.zero
+    for lot in lots:
+        total = total + lot.left
+    return total
+
+
+def _takes_of(lots: tuple[Lot, ...], amount: Money) -> tuple[Take, ...]:
+    """`amount` out of `lots`, oldest first: the last one keeps the fraction below the minor unit."""
+    takes = []
+    for lot in lots:
+        part = min(lot.left, amount)
+        if part.units:
+            takes.append(Take(lot=lot.id, amount=part))
+            amount = amount - part
+    return tuple(takes)
+
+
+def _periods_left(case: Case, rental: Rental) -> int:
+    if not rental.prepaid or rental.paid_until <= case.effective_at:
+        return 0
+    return whole_periods(max(case.state.next_boundary, case.effective_at), rental.paid_until, case.zone)
+
+
+def _reverse_prepaid(case: Case, left: PrepaidLeft, fee: Money) -> Money:
+    """Takes whole periods back at the price then charged; answers with the connection fee still to be kept."""
+    charge = reversals.find_charge(case, left.charge)
+    if charge is None or not isinstance(charge.fact, PeriodicServiceCharged):
+        return fee
+    price = charge.fact.calculation
+    discount = int(Money.parse(price.discount, "USD").units) if price.discount else 0
+    listed = Listed(price=price.price, tariff=charge.fact.tariff, discount_millionths=discount)
+    whole, _ = proration(listed, 1, further=left.periods - 1)
+    whole = min(whole, reversals.left_of(case, charge))
+    kept = min(fee, whole)
+    if (whole - kept).units:
+        reversals.reverse(case, charge, whole - kept, "whole prepaid periods left", "settlement", taxed=False)
+    return fee - kept

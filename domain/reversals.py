@@ -1,0 +1,156 @@
+"""Taking a charge back: what is left of it, the tax in proportion, and where the money goes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from domain import accounts, invoices
+from domain.case import Case
+from domain.charging import refills
+from domain.facts import (
+    AdministrativeServiceCharged,
+    ChargeReversed,
+    ConnectionFeeCharged,
+    ConnectionFeeDifferenceCharged,
+    InvoiceExpired,
+    PaymentAllocated,
+    PeriodicServiceCharged,
+    Recorded,
+    RemainingTermCharged,
+    Takes,
+    TaxCharged,
+    UsageCharged,
+)
+from domain.money import Money
+
+Charge = (
+    PeriodicServiceCharged
+    | UsageCharged
+    | ConnectionFeeCharged
+    | ConnectionFeeDifferenceCharged
+    | AdministrativeServiceCharged
+    | RemainingTermCharged
+    | TaxCharged
+)
+MOST_LINES = 6
+"""Facts after a charge among which its tax stands: the other lines of its bill come first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charged:
+    """A charge that was found: its fact's id and what it says."""
+
+    id: str
+    fact: Charge
+    recorded: Recorded
+
+
+def find_charge(case: Case, charge: str) -> Charged | None:
+    """The charge of that id; None where it is none, or stands on an invoice that was withdrawn."""
+    recorded = case.fact(charge)
+    if recorded is None or not isinstance(recorded.fact, Charge):
+        return None
+    found = Charged(id=charge, fact=recorded.fact, recorded=recorded)
+    return None if _withdrawn(case, found) else found
+
+
+def charges(case: Case) -> Iterator[Charged]:
+    """All charges that stand, the oldest first."""
+    recorded = list(case.newest_first())
+    expired = {one.fact.invoice for one in recorded if isinstance(one.fact, InvoiceExpired)}
+    for one in reversed(recorded):
+        if isinstance(one.fact, Charge) and getattr(one.fact, "invoice", None) not in expired:
+            yield Charged(id=one.id, fact=one.fact, recorded=one)
+
+
+def left_of(case: Case, charge: Charged) -> Money:
+    """What has not been taken back of the charge yet, without tax."""
+    return charge.fact.amount - case.state.reversed.get(charge.id, case.zero)
+
+
+def reverse(case: Case, charge: Charged, amount: Money, reason: str, rule: str, *, taxed: bool = True) -> None:
+    """Takes `amount` of the charge back, with its tax in proportion where `taxed`.
+
+    What is outstanding on its invoice is lowered first; the rest goes to the balance, into the lots that it came from.
+    """
+    tax_charge = _tax_of(case, charge) if taxed else None
+    tax = _tax_share(case, charge, amount, tax_charge)
+    invoice = getattr(charge.fact, "invoice", None)
+    open_invoice = case.state.invoices.get(invoice) if invoice else None
+    lowered = min(open_invoice.outstanding, amount + tax) if open_invoice else case.zero
+    credited = amount + tax - lowered
+    takes, back = _paid_by(case, charge, tax_charge)
+    case.record(
+        ChargeReversed(
+            charge=charge.id,
+            amount=amount,
+            tax=tax,
+            account=str(accounts.income_of(charge.fact)),
+            tax_name=tax_charge.fact.name if tax_charge and isinstance(tax_charge.fact, TaxCharged) else None,
+            tax_charge=tax_charge.id if tax_charge and tax.units else None,
+            invoice=invoice if lowered.units else None,
+            lowered=lowered,
+            credited=credited,
+            reason=reason,
+            restored=refills(case, takes, credited, back),
+        ),
+        rule,
+    )
+    if open_invoice is not None and open_invoice.id not in case.state.invoices:
+        invoices.settled(case, open_invoice)
+
+
+def _withdrawn(case: Case, charge: Charged) -> bool:
+    invoice = getattr(charge.fact, "invoice", None)
+    if invoice is None or invoice in case.state.invoices:
+        return False
+    for recorded in case.newest_first():
+        if recorded.version <= charge.recorded.version:
+            return False
+        if isinstance(recorded.fact, InvoiceExpired) and recorded.fact.invoice == invoice:
+            return True
+    return False
+
+
+def _tax_of(case: Case, charge: Charged) -> Charged | None:
+    if isinstance(charge.fact, TaxCharged):
+        return None
+    for version in range(charge.recorded.version + 1, charge.recorded.version + 1 + MOST_LINES):
+        recorded = case.fact(f"{case.state.subject}/{version}")
+        if recorded is None:
+            return None
+        if isinstance(recorded.fact, TaxCharged) and charge.id in recorded.fact.on:
+            return Charged(id=recorded.id, fact=recorded.fact, recorded=recorded)
+    return None
+
+
+def _tax_share(case: Case, charge: Charged, amount: Money, tax_charge: Charged | None) -> Money:
+    if tax_charge is None or not isinstance(tax_charge.fact, TaxCharged):
+        return case.zero
+    tax = tax_charge.fact
+    share = tax.amount.fine_share if isinstance(charge.fact, UsageCharged) else tax.amount.share
+    return min(share(amount.units, tax.base.units), left_of(case, tax_charge))
+
+
+def _paid_by(case: Case, charge: Charged, tax_charge: Charged | None) -> tuple[Takes, Money]:
+    """The lots that paid for the charge, and how much of that was put back before."""
+    invoice = getattr(charge.fact, "invoice", None)
+    if invoice is not None:
+        return _allocated(case, invoice)
+    takes = charge.fact.paid_from + (tax_charge.fact.paid_from if tax_charge else ())
+    return takes, case.state.reversed.get(charge.id, case.zero)
+
+
+def _allocated(case: Case, invoice: str) -> tuple[Takes, Money]:
+    takes: list[Takes] = []
+    back = case.zero
+    for recorded in case.newest_first():
+        if recorded.id == invoice:
+            break
+        fact = recorded.fact
+        if isinstance(fact, PaymentAllocated) and fact.invoice == invoice:
+            takes.append(fact.paid_from)
+        elif isinstance(fact, ChargeReversed):
+            of = case.fact(fact.charge)
+            if of is not None and getattr(of.fact, "invoice", None) == invoice:
+                back = back + fact.credited
+    return tuple(take for part in reversed(takes) for take in part), back

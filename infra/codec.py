@@ -1,0 +1,244 @@
+"""The wire form of facts: one CloudEvent 1.0 as JSON per fact, and back (CONTRACT §6).
+
+A coder for every fact class is compiled from its annotations. Money is written as a decimal string; the currency of a
+fact's amounts stands once beside them, and a payout in another currency has its own.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from datetime import UTC, date, datetime
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import orjson
+
+from consumers.ports import Stored
+from domain.facts import FACT_TYPES, WIRE_TYPES, Calculation, Fact, Line, Recorded, Refill, RefundPaid, Take
+from domain.money import Money
+from domain.periods import Period
+
+Encode = Callable[[Any], Any]
+Decode = Callable[[Any, str], Any]
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+
+SOURCE = "subledger"
+SALT_BYTES = 16
+DATASCHEMA = "https://subledger.example/schemas/{type}.json"
+
+
+class UndecodableFact(ValueError):
+    """Stored bytes that are no fact of this ledger: an unknown type, or data of another shape."""
+
+
+def short_name(event_type: str) -> str:
+    """`deposit-credited` for `subledger.deposit-credited.v1`."""
+    return event_type.removeprefix(f"{SOURCE}.").rsplit(".v", 1)[0]
+
+
+def format_instant(instant: datetime) -> str:
+    """UTC with a Z, fractions of a second only where there are any."""
+    return instant.isoformat()[:-6] + "Z"
+
+
+def parse_instant(text: str) -> datetime:
+    """An instant from its wire form, as UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Coder:
+    """How one fact class is written and read."""
+
+    fact: type[Fact]
+    type: str
+    to_json: Callable[[Fact], dict[str, Any]]
+    from_json: Callable[[dict[str, Any]], Fact]
+
+
+def salt_of(key: bytes, fact_id: str) -> str:
+    """16 bytes as hex: HMAC-SHA256 of the fact's id, so that nobody guesses a fact from its neighbour's proof."""
+    return hmac.digest(key, fact_id.encode(), hashlib.sha256)[:SALT_BYTES].hex()
+
+
+def encode(stored: Stored, key: bytes) -> tuple[str, bytes]:
+    """The wire type and the exact bytes of a fact. Source: CloudEvents 1.0, structured mode."""
+    recorded = stored.recorded
+    coder = CODERS[type(recorded.fact)]
+    fact_id = recorded.id
+    event: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": fact_id,
+        "type": coder.type,
+        "source": stored.source,
+        "subject": recorded.subject,
+        "time": format_instant(recorded.recorded_at),
+        "datacontenttype": "application/json",
+        "dataschema": DATASCHEMA.format(type=coder.type),
+        "sequence": f"{stored.sequence:020d}",
+        "streamversion": recorded.version,
+        "effectiveat": format_instant(recorded.effective_at),
+        "causationid": stored.caused_by,
+    }
+    if stored.command_position is not None:
+        event["commandposition"] = stored.command_position
+    event["cataloguesequence"] = stored.catalogue_sequence
+    event["basis"] = recorded.basis
+    event["salt"] = salt_of(key, fact_id)
+    if recorded.due:
+        event["due"] = True
+    event["data"] = coder.to_json(recorded.fact)
+    return coder.type, orjson.dumps(event)
+
+
+def decode(state: bytes) -> Stored:
+    """A fact from its bytes, older versions of its type upcast; UndecodableFact for anything else."""
+    try:
+        event = orjson.loads(state)
+        return decode_event(event)
+    except UndecodableFact:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise UndecodableFact(f"not a fact: {error!r} in {state[:200]!r}") from error
+
+
+def decode_event(event: dict[str, Any]) -> Stored:
+    """A fact from its decoded JSON."""
+    event_type = event["type"]
+    while event_type in UPCASTERS:
+        event_type, upcast = UPCASTERS[event_type]
+        event["data"] = upcast(event["data"])
+    coder = BY_TYPE.get(event_type)
+    if coder is None:
+        raise UndecodableFact(f"unknown fact type {event_type}")
+    return Stored(
+        recorded=Recorded(
+            subject=event["subject"],
+            version=event["streamversion"],
+            fact=coder.from_json(event["data"]),
+            effective_at=parse_instant(event["effectiveat"]),
+            recorded_at=parse_instant(event["time"]),
+            basis=event["basis"],
+            due=event.get("due", False),
+        ),
+        sequence=int(event["sequence"]),
+        source=event["source"],
+        caused_by=event["causationid"],
+        catalogue_sequence=event["cataloguesequence"],
+        command_position=event.get("commandposition"),
+    )
+
+
+UPCASTERS: dict[str, tuple[str, Upcaster]] = {}
+"""Older wire type → the next version's type and a function over its data. Every version ever stored decodes for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    encode: Encode
+    decode: Decode
+    default: Any
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _same_back(value: Any, _: str) -> Any:
+    return value
+
+
+def _records(cls: type) -> tuple[Encode, Decode]:
+    """A nested record: its amounts are in the fact's currency."""
+    compiled = _compile(cls)
+
+    def to_json(value: Any) -> dict[str, Any]:
+        return {
+            field.name: field.encode(part)
+            for field in compiled
+            if (part := getattr(value, field.name)) is not None and part != field.default
+        }
+
+    def from_json(value: Any, currency: str) -> Any:
+        return cls(
+            **{field.name: field.decode(value[field.name], currency) for field in compiled if field.name in value}
+        )
+
+    return to_json, from_json
+
+
+def _period_to_json(period: Period) -> dict[str, str]:
+    return {"start": format_instant(period.start), "end": format_instant(period.end)}
+
+
+def _period_from_json(value: Any, _: str) -> Period:
+    return Period(parse_instant(value["start"]), parse_instant(value["end"]))
+
+
+def _codec_of(annotation: Any) -> tuple[Encode, Decode]:
+    origin = get_origin(annotation)
+    if origin in (Union, UnionType):
+        (inner,) = (part for part in get_args(annotation) if part is not type(None))
+        return _codec_of(inner)
+    if origin is tuple:
+        to_json, from_json = _codec_of(get_args(annotation)[0])
+        return (
+            lambda items: [to_json(item) for item in items],
+            lambda items, currency: tuple(from_json(item, currency) for item in items),
+        )
+    if annotation in NESTED:
+        return _records(annotation)
+    return SIMPLE.get(annotation, (_same, _same_back))
+
+
+SIMPLE: dict[Any, tuple[Encode, Decode]] = {
+    Money: (str, Money.parse),
+    datetime: (format_instant, lambda value, _: parse_instant(value)),
+    date: (date.isoformat, lambda value, _: date.fromisoformat(value)),
+    Period: (_period_to_json, _period_from_json),
+}
+NESTED = (Calculation, Line, Take, Refill)
+
+
+def _compile(cls: type) -> tuple[_Field, ...]:
+    hints = get_type_hints(cls)
+    compiled = []
+    for field in fields(cls):
+        to_json, from_json = _codec_of(hints[field.name])
+        default = None if field.default is MISSING else field.default
+        compiled.append(_Field(field.name, to_json, from_json, default))
+    return tuple(compiled)
+
+
+def _coder(cls: type[Fact]) -> Coder:
+    compiled = _compile(cls)
+    hints = get_type_hints(cls)
+    amounts = [field.name for field in fields(cls) if hints[field.name] is Money]
+    first_amount = amounts[0] if amounts and "currency" not in hints else None
+
+    def to_json(fact: Fact) -> dict[str, Any]:
+        data = {}
+        for field in compiled:
+            value = getattr(fact, field.name)
+            if value is not None and value != field.default:
+                data[field.name] = field.encode(value)
+            if field.name == first_amount:
+                data["currency"] = value.currency
+        if isinstance(fact, RefundPaid):
+            data["paid_currency"] = fact.paid.currency
+        return data
+
+    def from_json(data: dict[str, Any]) -> Fact:
+        currency = data.get("currency", "")
+        given = {field.name: field.decode(data[field.name], currency) for field in compiled if field.name in data}
+        if cls is RefundPaid:
+            given["paid"] = Money.parse(data["paid"], data["paid_currency"])
+        return cls(**given)
+
+    return Coder(cls, WIRE_TYPES[cls], to_json, from_json)
+
+
+CODERS: dict[type[Fact], Coder] = {cls: _coder(cls) for cls in FACT_TYPES}
+BY_TYPE: dict[str, Coder] = {coder.type: coder for coder in CODERS.values()}

@@ -1,0 +1,1 @@
+"""The embedded ledger: one shard and the catalogue on the `eventsourcing` library's SQLite recorder, in one folder."""

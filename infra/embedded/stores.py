@@ -1,0 +1,151 @@
+"""The ports of `consumers/` on the embedded application: the shard, the catalogue, a subject's past."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import orjson
+from eventsourcing.persistence import PersistenceError
+
+from consumers.ports import Answer, Group, Stored, StoreError
+from domain.case import Call
+from domain.commands import CATALOGUE_SUBJECT
+from domain.facts import Recorded
+from domain.publishing import CatalogueState, evolve_publication
+from domain.state import State, Subscriber, Unregistered, evolve
+from infra import codec, snapshots
+from infra.embedded import recorder as sql
+from infra.embedded.application import LedgerApplication, Snapshot
+
+SELECT_ANSWER = "SELECT command, outcome FROM commands WHERE subject = ? AND command_id = ?"
+SELECT_CALL = "SELECT elapsed_seconds, ended FROM calls WHERE subject = ? AND usage = ?"
+SELECT_DEPOSIT = "SELECT version FROM deposits WHERE subject = ? AND reference = ?"
+SELECT_INSTANT = "SELECT at FROM instants WHERE subject = ?"
+SELECT_FACT = "SELECT state FROM stored_events WHERE originator_id = ? AND originator_version = ?"
+SELECT_SINCE = (
+    "SELECT state FROM stored_events WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version"
+)
+SELECT_NEWEST_FIRST = "SELECT state FROM stored_events WHERE originator_id = ? ORDER BY originator_version DESC"
+SELECT_SNAPSHOT = (
+    "SELECT topic, state FROM stored_snapshots WHERE originator_id = ? ORDER BY originator_version DESC LIMIT 1"
+)
+
+
+class EmbeddedShard:
+    """The one shard of an embedded ledger."""
+
+    def __init__(self, application: LedgerApplication) -> None:
+        self._application = application
+        self._recorder = application.shard
+
+    def sequence(self) -> int:
+        return self._recorder.max_notification_id() or 0
+
+    def last_instant(self) -> datetime | None:
+        row = self._recorder.one(SELECT_INSTANT, (sql.LEDGER_INSTANT,))
+        return codec.parse_instant(row[0]) if row else None
+
+    def load(self, subject: str) -> State:
+        state = self._snapshot(subject) or Unregistered(subject=subject)
+        for row in self._recorder.rows(SELECT_SINCE, (subject, state.version)):
+            state = evolve(state, codec.decode(row[0]).recorded)
+        row = self._recorder.one(SELECT_INSTANT, (subject,))
+        if row is not None and isinstance(state, Subscriber):
+            state = replace(state, as_of=max(state.as_of, codec.parse_instant(row[0])))
+        return state
+
+    def past(self, subject: str) -> "StoredPast":
+        return StoredPast(self._application, subject)
+
+    def answer(self, subject: str, command_id: str) -> Answer | None:
+        row = self._recorder.one(SELECT_ANSWER, (subject, command_id))
+        if row is None:
+            return None
+        return Answer(
+            subject=subject, command_id=command_id, command=orjson.loads(row[0]), outcome=orjson.loads(row[1])
+        )
+
+    def commit(self, group: Group) -> None:
+        if not group.answers:
+            return
+        events = [self._application.mapper.to_stored_event(stored) for stored in group.facts]  # type: ignore[arg-type]
+        first = group.facts[0].sequence if group.facts else None
+        try:
+            self._recorder.insert_events(events, first_id=first, beside=_beside(group, self.last_instant()))
+            if group.snapshots and self._application.snapshots is not None:
+                self._application.snapshots.put([_snapshot(state) for state in group.snapshots.values()])
+        except PersistenceError as error:
+            raise StoreError(f"the group of {len(group.answers)} commands was not stored: {error}") from error
+
+    def _snapshot(self, subject: str) -> State | None:
+        row = self._recorder.one(SELECT_SNAPSHOT, (subject,))
+        return snapshots.load(row[1]) if row is not None and row[0] == snapshots.SHAPE else None
+
+
+class StoredPast:
+    """A subject's facts, looked up one by one."""
+
+    def __init__(self, application: LedgerApplication, subject: str) -> None:
+        self._recorder = application.shard
+        self._subject = subject
+
+    def call(self, usage: str) -> Call | None:
+        row = self._recorder.one(SELECT_CALL, (self._subject, usage))
+        return Call(elapsed_seconds=row[0], ended=bool(row[1])) if row else None
+
+    def deposit(self, reference: str) -> int | None:
+        row = self._recorder.one(SELECT_DEPOSIT, (self._subject, reference))
+        return int(row[0]) if row else None
+
+    def fact(self, version: int) -> Recorded | None:
+        row = self._recorder.one(SELECT_FACT, (self._subject, version))
+        return codec.decode(row[0]).recorded if row else None
+
+    def newest_first(self) -> Iterator[Recorded]:
+        for row in self._recorder.rows(SELECT_NEWEST_FIRST, (self._subject,)):
+            yield codec.decode(row[0]).recorded
+
+
+class EmbeddedCatalogue:
+    """The catalogue's stream, an application of its own beside the shard."""
+
+    def __init__(self, application: LedgerApplication) -> None:
+        self._application = application
+
+    def load(self) -> CatalogueState:
+        from domain.catalogue import Catalogue
+
+        state = CatalogueState(catalogue=Catalogue())
+        for row in self._application.shard.rows(SELECT_SINCE, (CATALOGUE_SUBJECT, 0)):
+            state = evolve_publication(state, codec.decode(row[0]).recorded)
+        return state
+
+    def answer(self, command_id: str) -> Answer | None:
+        return EmbeddedShard(self._application).answer(CATALOGUE_SUBJECT, command_id)
+
+    def commit(self, facts: Sequence[Stored], answer: Answer) -> None:
+        EmbeddedShard(self._application).commit(Group(facts=list(facts), answers=[answer]))
+
+
+def _snapshot(state: State) -> Snapshot:
+    return Snapshot(originator_id=state.subject, originator_version=state.version, state=state)
+
+
+def _beside(group: Group, last: datetime | None) -> list[tuple[str, list[tuple[object, ...]]]]:
+    latest = max((stored.recorded.recorded_at for stored in group.facts), default=last)
+    instants: list[tuple[object, ...]] = [(who, codec.format_instant(at)) for who, at in group.instants.items()]
+    latest = max((moment for moment in (latest, last, *group.instants.values()) if moment), default=None)
+    if latest is not None:
+        instants.append((sql.LEDGER_INSTANT, codec.format_instant(latest)))
+    return [
+        (
+            sql.INSERT_COMMAND,
+            [
+                (one.subject, one.command_id, orjson.dumps(one.command), orjson.dumps(one.outcome))
+                for one in group.answers
+            ],
+        ),
+        (sql.UPSERT_CALL, [(*key, call.elapsed_seconds, call.ended) for key, call in group.calls.items()]),
+        (sql.INSERT_DEPOSIT, [(*key, version) for key, version in group.deposits.items()]),
+        (sql.UPSERT_INSTANT, instants),
+    ]
