@@ -3,6 +3,7 @@
 The fields, their order, kinds and defaults are those of the records in `domain/commands.py`; nothing is listed twice.
 """
 
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import date, datetime
 from types import UnionType
@@ -13,8 +14,11 @@ from domain import documents as read
 from domain.commands import (
     CATALOGUE_SUBJECT,
     Command,
+    Document,
     OrderNumber,
     Publication,
+    PublishRegulations,
+    PublishTariff,
     ReportUsage,
     Request,
 )
@@ -37,7 +41,8 @@ READERS: dict[object, Reader] = {
     commands.AddedChannels: read.added_channels,
     commands.Periods: read.periods,
     commands.Rate: read.rate,
-    commands.Sealed: lambda value, _: value,
+    commands.Sealed: read.personal,
+    commands.Country: read.country,
     bool: read.boolean,
     datetime: read.instant,
     date: read.day,
@@ -55,12 +60,14 @@ class Field:
 
 
 REQUESTS: dict[str, type[Request]] = {request.__name__: request for request in get_args(Request)}
+PUBLICATIONS = frozenset(request.__name__ for request in get_args(Publication))
+_REQUEST_TYPE = read.one_of(*REQUESTS)
 
 
 def _reader(annotation: Any) -> Reader:
     if get_origin(annotation) in (Union, UnionType):
         (inner,) = (part for part in get_args(annotation) if part is not type(None))
-        return read.optional(_reader(inner))
+        return _reader(inner)
     if get_origin(annotation) is Literal:
         return read.one_of(*get_args(annotation))
     return READERS[annotation]
@@ -75,7 +82,7 @@ def _fields(request: type[Request]) -> tuple[Field, ...]:
 
 
 FIELDS: dict[str, tuple[Field, ...]] = {
-    name: () if request in get_args(Publication) else _fields(request) for name, request in REQUESTS.items()
+    name: () if name in PUBLICATIONS else _fields(request) for name, request in REQUESTS.items()
 }
 
 
@@ -85,37 +92,34 @@ def read_command(value: Any, now: datetime | None = None) -> Command:
     `now` is the instant that a live ledger decides at; a command may then not carry one of its own.
     """
     document = read.an_object(value, "")
-    for name in ENVELOPE:
-        if name not in document and (name != "at" or now is None):
-            raise Fault(name, "missing")
-        if name == "id":
-            identity = read.command_id(document["id"], "id")
-        elif name == "type":
-            request_type = read.one_of(*REQUESTS)(document["type"], "type")
-        elif name == "subscriber":
-            subscriber = _subscriber(document["subscriber"], request_type)
-        elif name == "at":
-            at = _instant(document, now)
-        elif name == "actor":
-            actor = read.command_id(document["actor"], "actor")
-    request = _request(request_type, document["data"])
-    if len(document) > len(ENVELOPE) or any(name not in ENVELOPE for name in document):
-        read.no_others(document, "", ENVELOPE)
+    identity = read.command_id(_present(document, "id"), "id")
+    request_type = _REQUEST_TYPE(_present(document, "type"), "type")
+    subscriber = _subscriber(_present(document, "subscriber"), request_type)
+    at = _instant(document, now)
+    actor = read.command_id(_present(document, "actor"), "actor")
+    request = _request(request_type, _present(document, "data"))
+    read.no_others(document, "", ENVELOPE)
     return Command(id=identity, subscriber=subscriber, at=at, actor=actor, request=request)
+
+
+def _present(document: Mapping[str, Any], name: str) -> Any:
+    if name not in document:
+        raise Fault(name, "missing")
+    return document[name]
 
 
 def _subscriber(value: Any, request_type: str) -> str:
     subscriber = read.subject(value, "subscriber")
-    publishes = REQUESTS[request_type] in get_args(Publication)
+    publishes = request_type in PUBLICATIONS
     if publishes != (subscriber == CATALOGUE_SUBJECT):
         expected = f"the word {CATALOGUE_SUBJECT}" if publishes else f"a subscriber, not the word {CATALOGUE_SUBJECT}"
         raise Fault("subscriber", f"expected {expected}, found {read.found(value)}")
     return subscriber
 
 
-def _instant(document: Any, now: datetime | None) -> datetime:
+def _instant(document: Mapping[str, Any], now: datetime | None) -> datetime:
     if now is None:
-        moment: datetime = read.instant(document["at"], "at")
+        moment: datetime = read.instant(_present(document, "at"), "at")
         return moment
     if "at" in document:
         raise Fault("at", "a live ledger takes the instant from its broker; expected no instant")
@@ -124,8 +128,8 @@ def _instant(document: Any, now: datetime | None) -> datetime:
 
 def _request(request_type: str, value: Any) -> Request:
     request = REQUESTS[request_type]
-    if request in get_args(Publication):
-        return request(document=read.an_object(value, "data"))  # type: ignore[call-arg]
+    if request_type in PUBLICATIONS:
+        return _publication(request_type, Document(dict(read.an_object(value, "data"))))
     data = read.an_object(value, "data")
     known = FIELDS[request_type]
     given = {}
@@ -139,6 +143,12 @@ def _request(request_type: str, value: Any) -> Request:
     if len(given) < len(data):
         read.no_others(data, "data", [field.name for field in known])
     return built
+
+
+def _publication(request_type: str, document: Document) -> Publication:
+    if request_type == PublishRegulations.__name__:
+        return PublishRegulations(document=document)
+    return PublishTariff(document=document)
 
 
 def _whole(request: Request) -> None:

@@ -2,27 +2,30 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from consumers.ports import Stored
+from domain.commands import Command, ReportUsage
 from domain.decide import Decision
 from domain.documents import Fault
 from domain.facts import WIRE_TYPES
 from domain.publishing import Publication
 from domain.refusals import Refusal
-from domain.state import Subscriber
+from domain.state import State, Subscriber
 
 Outcome = dict[str, Any]
 
 
+@lru_cache(maxsize=8192)
 def instant(moment: datetime) -> str:
     """UTC with a Z."""
     return moment.isoformat()[:-6] + "Z"
 
 
-def decided(command_id: str, decision: Decision, stored: Sequence[Stored], invoiced: bool) -> Outcome:
+def decided(command: Command, decision: Decision, stored: Sequence[Stored], invoiced: bool) -> Outcome:
     """What a subscriber's command led to."""
-    outcome = _verdict(command_id, decision.refusal, decision.basis)
+    outcome = _verdict(command.id, decision.refusal, decision.basis)
     if isinstance(decision.state, Subscriber):
         state = decision.state
         outcome["balance"] = str(state.account.balance)
@@ -32,9 +35,10 @@ def decided(command_id: str, decision: Decision, stored: Sequence[Stored], invoi
                 outstanding = outstanding + invoice.outstanding
             outcome["outstanding"] = str(outstanding)
         outcome["currency"] = state.profile.currency
-    if decision.metered is not None:
-        outcome["continue"] = decision.metered.goes_on
-        outcome["charged"] = str(decision.metered.charged) if decision.metered.charged is not None else "0.00"
+    if isinstance(command.request, ReportUsage):
+        metered = decision.metered
+        outcome["continue"] = metered.goes_on if metered else False
+        outcome["charged"] = str(metered.charged) if metered else _nothing(decision.state)
     outcome["events"] = _events(stored)
     return outcome
 
@@ -51,22 +55,14 @@ def duplicate(first: Outcome) -> Outcome:
     return {**first, "status": "duplicate"}
 
 
-def reused(command_id: str, basis: str, code: str) -> Outcome:
-    """The id of an earlier command with another content."""
-    return {
-        "command": command_id,
-        "status": "refused",
-        "code": code,
-        "basis": basis,
-        "message": f"the id {command_id} was used for a command with another content",
-        "events": [],
-    }
-
-
 def invalid(command_id: Any, fault: Fault) -> Outcome:
     """Not a command: the path of the first fault."""
     identity = command_id if isinstance(command_id, str) else None
     return {"command": identity, "status": "invalid", "path": fault.path, "message": fault.message}
+
+
+def _nothing(state: State) -> str:
+    return str(state.account.balance.zero()) if isinstance(state, Subscriber) else "0.00"
 
 
 def _verdict(command_id: str, refusal: Refusal | None, basis: str | None) -> Outcome:

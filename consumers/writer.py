@@ -15,12 +15,20 @@ from consumers.intake import read_command
 from consumers.outcomes import Outcome
 from consumers.ports import Answer, CatalogueStore, Group, Sealer, ShardStore, Stored
 from domain.case import Call, Past
-from domain.commands import CATALOGUE_SUBJECT, AdvanceClock, Command, ReportUsage
+from domain.commands import (
+    CATALOGUE_SUBJECT,
+    AdvanceClock,
+    Command,
+    RegisterSubscriber,
+    ReportUsage,
+    Sealed,
+    TransferAgreement,
+)
 from domain.decide import Decision, decide
 from domain.documents import Fault
 from domain.facts import DepositCredited, PersonalDataErased, Recorded
-from domain.publishing import CatalogueState, publish
-from domain.refusals import Code
+from domain.publishing import CatalogueState, Publication, publish
+from domain.refusals import Code, Refusal
 from domain.rules import LEDGER, basis_of, rule_of
 from domain.state import State, Subscriber, Unregistered
 
@@ -109,18 +117,23 @@ class Writer:
         self._as_of = self._shard.last_instant()
 
     def _sealed(self, value: dict[str, Any], command: Command) -> tuple[dict[str, Any], Command]:
-        personal = getattr(command.request, "personal", None)
-        if personal is None:
+        request = command.request
+        if not isinstance(request, RegisterSubscriber | TransferAgreement) or request.personal is None:
             return value, command
-        sealed = self._sealer.seal(command.subscriber, command.id, personal)
-        request = replace(command.request, personal=sealed)  # type: ignore[call-arg]
+        sealed = Sealed(self._sealer.seal(command.subscriber, command.id, request.personal))
+        request = replace(request, personal=sealed)
         return {**value, "data": {**value["data"], "personal": sealed}}, replace(command, request=request)
 
     def _again(self, known: Answer, value: dict[str, Any], command: Command) -> Outcome:
         if known.command == value:
             return outcomes.duplicate(known.outcome)
-        reused = Code.COMMAND_ID_REUSED
-        return outcomes.reused(command.id, basis_of(rule_of(reused), {}), reused.value)
+        message = f"the id {command.id} was used for a command with another content"
+        reused = Refusal(code=Code.COMMAND_ID_REUSED, message=message)
+        basis = basis_of(rule_of(reused.code), {})
+        if command.subscriber == CATALOGUE_SUBJECT:
+            return outcomes.published(command.id, Publication(state=self._catalogue, refusal=reused, basis=basis), ())
+        state = self._kept(command.subscriber).state
+        return self._outcome(command, Decision(state=state, refusal=reused, basis=basis), ())
 
     def _decide(self, value: dict[str, Any], command: Command) -> Outcome:
         kept = self._kept(command.subscriber)
@@ -137,7 +150,7 @@ class Writer:
         return outcome
 
     def _outcome(self, command: Command, decision: Decision, stored: tuple[Stored, ...]) -> Outcome:
-        return outcomes.decided(command.id, decision, stored, self._invoiced(decision.state, command.at))
+        return outcomes.decided(command, decision, stored, self._invoiced(decision.state, command.at))
 
     def _invoiced(self, state: State, at: datetime) -> bool:
         if not isinstance(state, Subscriber):

@@ -1,7 +1,7 @@
 """A case under decision: the state so far, the facts so far, and what the rules may look at.
 
-The case is the one place where a decision is written down. Each fact is folded into the state as soon as it is recorded,
-so a later rule sees what an earlier one did.
+The case is the one place where a decision is written down. Each fact is folded into the state as soon as it is
+recorded, so a later rule sees what an earlier one did.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ class Past(Protocol):
 
 
 class Case:
-    """One command's decision in the making; `effective_at` is the instant that facts count from as they are recorded."""
+    """One command's decision in the making; `effective_at` is the instant that facts recorded now count from."""
 
     __slots__ = ("_regulations", "_regulations_at", "catalogue", "due", "effective_at", "facts", "now", "past", "state")
 

@@ -1,4 +1,4 @@
-"""Charging: a bill becomes facts, paid from the balance or put on an invoice; reversals find their way back into lots."""
+"""Charging: a bill becomes facts, paid from the balance or put on an invoice; what comes back refills its lots."""
 
 from datetime import datetime
 

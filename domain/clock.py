@@ -1,16 +1,16 @@
-"""Time does its part first: what falls due, in which order, and what happens then (CONTRACT §3, RULES "Ties and corners")."""
+"""Time does its part first: what falls due, in which order, and what happens then (CONTRACT §3, RULES)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from domain import ending, invoices, numbers, plans, renewals
+from domain import disputes, ending, invoices, numbers, plans, renewals
 from domain.case import Case
 from domain.catalogue import Catalogue, Regulations
 from domain.facts import IncludedUnitsLapsed
 from domain.periods import local_date, start_of_day
-from domain.queue import head_of, queue_if_head_left
-from domain.state import Order, Rental, State, Subscriber, Unregistered, pass_boundary
+from domain.queue import before, queue_if_freed
+from domain.state import Invoice, Order, Rental, State, Subscriber, Unregistered, pass_boundary
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,15 +52,14 @@ def due(state: State, catalogue: Catalogue) -> datetime | None:
 
 def _first_due(state: Subscriber, catalogue: Catalogue) -> Due | None:
     if state.standing.ended or state.standing.refused:
-        return None
+        return min(_invoice_dues(state, catalogue), default=None)
     return min(_dues(state, catalogue), default=None)
 
 
 def _dues(state: Subscriber, catalogue: Catalogue) -> Iterator[Due]:
     yield Due(state.next_boundary, 0, boundary)
-    for rental in state.rentals.values():
-        if rental.replaced_on is not None:
-            yield Due(rental.replaced_on, 2, numbers.replacement)
+    for announced in state.replacements.values():
+        yield Due(announced.at, 2, numbers.replacement)
     unpaid = unpaid_rentals(state)
     if unpaid:
         yield from _unpaid_ends_in_days(state, catalogue, unpaid)
@@ -68,6 +67,10 @@ def _dues(state: Subscriber, catalogue: Catalogue) -> Iterator[Due]:
         deadline = _funding_deadline(state, catalogue, order)
         if deadline is not None:
             yield Due(deadline, 3, funding, after=True)
+    yield from _invoice_dues(state, catalogue)
+
+
+def _invoice_dues(state: Subscriber, catalogue: Catalogue) -> Iterator[Due]:
     for invoice in state.invoices.values():
         if _regulations(state, catalogue, invoice.issued_at).unpaid_invoice == "expires":
             yield Due(invoice.due, 4, invoice_expiry, after=True)
@@ -81,14 +84,14 @@ def boundary(case: Case) -> None:
     if announced is not None and announced.ends_at <= start:
         ending.end_agreement(case, announced.cause, charge_remaining_term=announced.charge_remaining_term)
         return
-    head = head_of(case)
+    was = before(case)
     last_end = _unpaid_ends_in_months(case, start)
     last_end = renewals.not_renewed(case, start) or last_end
     if last_end is not None and case.regulations.agreement_ends_with_last_rental:
         ending.end_with_last_rental(case, *last_end)
     if case.state.standing.ended:
         return
-    queue_if_head_left(case, head)
+    queue_if_freed(case, was)
     plans.plan_change(case)
     if case.regulations.invoiced and case.state.standing.concluded:
         invoices.reissue_orders(case)
@@ -109,30 +112,39 @@ def lapse_units(case: Case, until: datetime | None = None) -> None:
 
 def funding(case: Case) -> None:
     """No funds in time: the waiting orders are cancelled (telnexx/funding-36h)."""
-    head = head_of(case)
+    was = before(case)
     for order in list(case.state.orders.values()):
         if _funding_deadline(case.state, case.catalogue, order) == case.effective_at:
             invoices.expire_order(case, order, "no funds in time", "funding")
-    queue_if_head_left(case, head)
+    queue_if_freed(case, was)
 
 
 def invoice_expiry(case: Case) -> None:
-    """Invoices that were not paid in time are withdrawn; with them goes what they were for (calycom/invoice-3d)."""
-    for invoice in list(case.state.invoices.values()):
-        if invoice.due != case.effective_at:
-            continue
-        order = case.state.orders.get(invoice.number)
-        if order is not None and order.invoice == invoice.id:
-            invoices.expire_order(case, order, "invoice not paid", "expiry")
-            continue
+    """The oldest invoice not paid in time is withdrawn, with what it was for; its money may pay the next one.
+
+    Source: calycom/invoice-3d.
+    """
+    invoice = next(one for one in case.state.invoices.values() if one.due == case.effective_at)
+    balance = case.balance
+    order = case.state.orders.get(invoice.number)
+    if order is not None and order.invoice == invoice.id:
+        invoices.expire_order(case, order, "invoice not paid", "expiry")
+    else:
         invoices.expiry(case, invoice, "not paid")
-        rental = case.state.rentals.get(invoice.number)
-        if invoice.renewal and rental is not None:
-            ended = ending.end_rental(case, rental, "non_payment", "expiry")
-            if case.regulations.agreement_ends_with_last_rental:
-                ending.end_with_last_rental(case, *ended)
-    if not case.state.standing.ended:
+        _end_expired_rental(case, invoice)
+    returned = case.balance - balance
+    if case.state.standing.ended:
+        disputes.after_a_raise(case, returned)
+    else:
         invoices.oldest_invoice_first(case)
+
+
+def _end_expired_rental(case: Case, invoice: Invoice) -> None:
+    rental = case.state.rentals.get(invoice.number)
+    if invoice.renewal and rental is not None:
+        ended = ending.end_rental(case, rental, ending.UNPAID, "expiry")
+        if case.regulations.agreement_ends_with_last_rental:
+            ending.end_with_last_rental(case, *ended)
 
 
 def unpaid_rentals(state: Subscriber) -> list[tuple[Rental, datetime]]:
@@ -164,12 +176,12 @@ def _unpaid_ends_in_months(case: Case, start: datetime) -> ending.Ended | None:
 
 def unpaid_end_in_days(case: Case) -> None:
     """Unpaid for the allowed days: the rental ends, with the last one the agreement (hexaserv/grace-7d)."""
-    head = head_of(case)
+    was = before(case)
     for rental, since in unpaid_rentals(case.state):
         if _days_over_at(case.state, case.catalogue, since) == case.effective_at:
             ending.end_with_last_rental(case, *ending.end_unpaid(case, rental, since))
     if not case.state.standing.ended:
-        queue_if_head_left(case, head)
+        queue_if_freed(case, was)
 
 
 def _unpaid_ends_in_days(

@@ -17,6 +17,8 @@ Sealed = NewType("Sealed", str)
 """Personal data, sealed before it reaches the domain."""
 CurrencyCode = NewType("CurrencyCode", str)
 """ISO 4217, BTC or XMR."""
+Country = NewType("Country", str)
+"""ISO 3166 alpha-2."""
 Method = Literal["card", "bank_transfer", "crypto", "electronic_money", "cash"]
 Sanction = Literal["warning", "suspension", "termination"]
 Cause = Literal["notice", "violation", "unlawful_use", "non_payment"]
@@ -176,7 +178,7 @@ class TerminateAgreement:
 class RequestRefund:
     reason: Text | None = None
     method: Method | None = None
-    country: Key | None = None
+    country: Country | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from domain.refusals import Code, Refusal
 
 def compensation(case: Case, request: GrantCompensation) -> Refusal | None:
     """Losses from a fault are made good up to the regulations' cap, all grants for one fault counted together."""
-    if max(request.fault_at, request.complaint_at) > case.now:
-        return Refusal(code=Code.INSTANT_IN_FUTURE, message="the fault or the complaint lies after the command")
+    if request.fault_at > case.now:
+        return Refusal(code=Code.INSTANT_IN_FUTURE, message="fault_at lies after the command")
     amount = Money(request.amount, case.state.profile.currency)
     before = granted_for(case, request.fault_at)
     cap = compensation_cap(case, request.fault_at)
@@ -46,7 +46,7 @@ def compensation_cap(case: Case, fault_at: datetime) -> Money | None:
     """What was in the account at the fault, or what was paid in the months before it; None: nothing is granted."""
     cap = case.regulations.compensation_cap
     if cap == "balance_at_fault":
-        return max(balance_as_of(case, fault_at), case.zero)
+        return balance_as_of(case, fault_at)
     if cap == "paid_in_last_months":
         since = add_months(fault_at, -(case.regulations.compensation_months or 0), case.zone)
         return deposited_between(case, since, fault_at)

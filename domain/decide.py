@@ -1,6 +1,8 @@
 """The decision on one command: time first, then who may ask for it at all, then the rule that answers."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
 from domain import (
@@ -8,8 +10,8 @@ from domain import (
     corrections,
     deposits,
     disputes,
+    ending,
     holder,
-    moneyback,
     numbers,
     orders,
     plans,
@@ -18,7 +20,7 @@ from domain import (
     termination,
     usage,
 )
-from domain.case import Call, Case, Past
+from domain.case import Case, Past
 from domain.catalogue import Catalogue
 from domain.commands import (
     AddChannels,
@@ -61,6 +63,7 @@ from domain.refusals import Code, Malformed, Refusal
 from domain.rules import LEDGER, basis_of, rule_of
 from domain.state import State, Subscriber, Unregistered, evolve
 from domain.usage import Metered
+from domain.values import replace
 
 AFTER_REFUSED_REGISTRATION = (CreditDeposit, ConfirmRefundPaid, ErasePersonalData, AdvanceClock)
 AFTER_THE_END = (
@@ -118,16 +121,7 @@ def _accepted(case: Case, metered: Metered | None) -> Decision:
 def _refused(case: Case, command: Command, refusal: Refusal) -> Decision:
     rule = refusal.rule or rule_of(refusal.code)
     case.record(_refused_fact(command, refusal), rule)
-    metered = None
-    if isinstance(command.request, ReportUsage):
-        metered = Metered(call=Call(elapsed_seconds=0, ended=True), charged=case.zero, goes_on=False)
-    return Decision(
-        state=_until(case),
-        facts=tuple(case.facts),
-        refusal=refusal,
-        basis=case.facts[-1].basis,
-        metered=metered,
-    )
+    return Decision(state=_until(case), facts=tuple(case.facts), refusal=refusal, basis=case.facts[-1].basis)
 
 
 def _until(case: Case) -> Subscriber:
@@ -152,7 +146,7 @@ def _first(state: Unregistered, command: Command, catalogue: Catalogue, past: Pa
             return _register(state, command, request, catalogue, past)
     else:
         refusal = Refusal(code=Code.UNKNOWN_SUBSCRIBER, message=f"{state.subject} is not registered")
-    basis = basis_of(rule_of(refusal.code), {})
+    basis = basis_of(rule_of(refusal.code), _clauses_named(request, catalogue, command.at))
     if isinstance(request, AdvanceClock):
         return Decision(state=state, refusal=refusal, basis=basis)
     recorded = Recorded(
@@ -163,24 +157,28 @@ def _first(state: Unregistered, command: Command, catalogue: Catalogue, past: Pa
         recorded_at=command.at,
         basis=basis,
     )
-    metered = None
-    if isinstance(request, ReportUsage):
-        metered = Metered(call=Call(elapsed_seconds=0, ended=True), charged=None, goes_on=False)
-    return Decision(state=evolve(state, recorded), facts=(recorded,), refusal=refusal, basis=basis, metered=metered)
+    return Decision(state=evolve(state, recorded), facts=(recorded,), refusal=refusal, basis=basis)
+
+
+def _clauses_named(request: object, catalogue: Catalogue, at: datetime) -> Mapping[str, str]:
+    """The clauses of the regulations that somebody asks to join under, as far as they exist."""
+    if not isinstance(request, RegisterSubscriber):
+        return {}
+    regulations = catalogue.in_force(request.regulations, at)
+    return regulations.clauses if regulations else {}
 
 
 def _register(
     state: Unregistered, command: Command, request: RegisterSubscriber, catalogue: Catalogue, past: Past
 ) -> Decision:
     fact = registration.registered(request, catalogue, command.at)
-    regulations = catalogue.in_force(request.regulations, command.at)
     joined = Recorded(
         subject=state.subject,
         version=state.version + 1,
         fact=fact,
         effective_at=command.at,
         recorded_at=command.at,
-        basis=basis_of("registration", regulations.clauses if regulations else {}),
+        basis=basis_of("registration", _clauses_named(request, catalogue, command.at)),
     )
     subscriber = evolve(state, joined)
     assert isinstance(subscriber, Subscriber)
@@ -263,7 +261,7 @@ def _by_rule(case: Case, request: SubscriberRequest, actor: str) -> Refusal | Ma
         case TerminateAgreement():
             return termination.terminate_agreement(case, request)
         case RequestRefund():
-            return moneyback.request_refund(case, request)
+            return _request_refund(case, request)
         case DecideRefund():
             return refunds.decide_refund(case, request)
         case ConfirmRefundPaid():
@@ -282,3 +280,12 @@ def _by_rule(case: Case, request: SubscriberRequest, actor: str) -> Refusal | Ma
             return holder.erasure(case, request)
         case _:
             assert_never(request)
+
+
+def _request_refund(case: Case, request: RequestRefund) -> Refusal | None:
+    """The refund rule; where the guarantee ends the agreement, the person's data goes after the refund."""
+    had_ended = bool(case.state.standing.ended)
+    refusal = refunds.request_refund(case, request, end=None if had_ended else ending.money_back_end)
+    if case.state.standing.ended and not had_ended:
+        ending.erase_at_end(case)
+    return refusal

@@ -6,6 +6,7 @@ from domain import reversals
 from domain.case import Case
 from domain.commands import OpenDispute, ResolveDispute
 from domain.facts import DisputeOpened, DisputeResolved
+from domain.invoices import oldest_invoice_first
 from domain.money import Money
 from domain.queue import queue
 from domain.refunds import pay_out_raise
@@ -35,7 +36,7 @@ def resolve_dispute(case: Case, request: ResolveDispute) -> Refusal | None:
         return Refusal(code=Code.UNKNOWN_DISPUTE, message=f"no dispute {request.dispute} was opened")
     if opened.resolved:
         return Refusal(code=Code.ALREADY_RESOLVED, message=f"dispute {request.dispute} was resolved before")
-    if request.upheld and request.amount is not None and request.amount <= 0:
+    if request.amount is not None and request.amount <= 0:
         return Refusal(code=Code.AMOUNT_NOT_POSITIVE, message="what is taken back is more than 0.00")
     resolved = DisputeResolved(
         dispute=request.dispute,
@@ -57,10 +58,9 @@ def _uphold(case: Case, charge_id: str, request: ResolveDispute) -> None:
     left = reversals.left_of(case, charge)
     asked = left if request.amount is None else Money(request.amount, case.state.profile.currency)
     amount = min(asked, left)
-    if not amount.units:
-        return
     before = case.balance
-    reversals.reverse(case, charge, amount, request.reason, "dispute")
+    if amount.units:
+        reversals.reverse(case, charge, amount, request.reason, "dispute")
     after_a_raise(case, case.balance - before)
 
 
@@ -68,5 +68,8 @@ def after_a_raise(case: Case, raised: Money) -> None:
     """What raised the balance pays the queue; after the end it is due back where the regulations refund the balance."""
     if case.state.standing.ended is None:
         queue(case)
-    elif case.regulations.balance_at_termination == "refund":
-        pay_out_raise(case, raised, "settlement")
+        return
+    before = case.balance
+    oldest_invoice_first(case)
+    if case.regulations.balance_at_termination == "refund":
+        pay_out_raise(case, raised - (before - case.balance), "settlement")

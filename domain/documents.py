@@ -26,6 +26,7 @@ RATE_DECIMALS = 12
 
 _KEY = re.compile(r"[!-~]{1,64}")
 _SUBJECT = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -82,6 +83,13 @@ def subject(value: Any, path: str) -> str:
 def is_e164(number: str) -> bool:
     """Whether `number` is a telephone number in ITU-T E.164 form: + and up to fifteen digits."""
     return _E164.fullmatch(number) is not None
+
+
+def personal(value: Any, path: str) -> Any:
+    """Personal data as it arrives at the edge: a text, or an object of texts."""
+    if isinstance(value, dict):
+        return {key(name, f"{path}.{name}"): text(item, f"{path}.{name}") for name, item in value.items()}
+    return text(value, path)
 
 
 def boolean(value: Any, path: str) -> bool:
@@ -155,6 +163,13 @@ def currency(value: Any, path: str) -> str:
     """An ISO 4217 code, BTC or XMR."""
     if not isinstance(value, str) or value not in MINOR_DIGITS:
         raise Fault(path, f"expected a currency code of ISO 4217, BTC or XMR, found {found(value)}")
+    return value
+
+
+def country(value: Any, path: str) -> str:
+    """An ISO 3166 alpha-2 code: two capitals."""
+    if not isinstance(value, str) or _COUNTRY.fullmatch(value) is None:
+        raise Fault(path, f"expected a country code of two capitals such as DE, found {found(value)}")
     return value
 
 

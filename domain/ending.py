@@ -21,8 +21,8 @@ from domain.state import CHANNEL, Rental
 Ended = tuple[str, datetime]
 """Why a rental ended, and the instant from which its end counts."""
 
-FOR_CAUSE = frozenset({"violation", "unlawful_use", "non_payment"})
-"""Causes that the company gives; an automatic end for non-payment is not one of them."""
+UNPAID = "unpaid"
+"""Why a rental, and with the last one the agreement, ends by itself; such an end is not "for cause"."""
 
 
 def end_rental(case: Case, rental: Rental, reason: str, rule: str, effective_at: datetime | None = None) -> Ended:
@@ -37,7 +37,7 @@ def end_unpaid(case: Case, rental: Rental, since: datetime) -> Ended:
     for invoice in invoices.renewals_open(case, rental.number):
         invoices.expiry(case, invoice, "rental ended", "unpaid-end")
     from_start = case.regulations.unpaid_end_counts_from == "period_start"
-    return end_rental(case, rental, "non_payment", "unpaid-end", since if from_start else None)
+    return end_rental(case, rental, UNPAID, "unpaid-end", since if from_start else None)
 
 
 def end_with_last_rental(case: Case, reason: str, effective_at: datetime) -> None:
@@ -45,7 +45,7 @@ def end_with_last_rental(case: Case, reason: str, effective_at: datetime) -> Non
     if case.state.rentals or case.state.orders or case.state.standing.ended:
         return
     _withdraw_plan_change(case)
-    rule = "unpaid-end" if reason == "non_payment" else "autorenew"
+    rule = "unpaid-end" if reason == UNPAID else "autorenew"
     case.record(AgreementTerminated(cause=reason), rule, effective_at)
     settlement(case, for_cause=False)
 
@@ -62,8 +62,9 @@ def end_agreement(case: Case, cause: str, *, charge_remaining_term: bool = False
     for rental in list(case.state.rentals.values()):
         end_rental(case, rental, cause, rule)
     case.record(AgreementTerminated(cause=cause), rule)
-    if cause != "money_back":
-        settlement(case, for_cause=cause in FOR_CAUSE, charges=owed, prepaid=prepaid)
+    invoices.oldest_invoice_first(case)
+    if cause != refunds.MONEY_BACK:
+        settlement(case, for_cause=cause in refunds.FOR_CAUSE, charges=owed, prepaid=prepaid)
 
 
 RULE_OF_END = {
@@ -90,7 +91,17 @@ def settlement(
         refunds.by_refund_rules(case, prepaid)
     elif way == "forfeit":
         _forfeit(case, charges)
-    if regulations.erase_personal_data_at_end and not case.state.profile.erased:
+    erase_at_end(case)
+
+
+def money_back_end(case: Case) -> None:
+    """The money-back guarantee ends what has not ended yet; its own refund takes the settlement's place."""
+    end_agreement(case, refunds.MONEY_BACK)
+
+
+def erase_at_end(case: Case) -> None:
+    """Where the regulations say so, the person's data goes with the agreement (illyvoip/data-deletion)."""
+    if case.regulations.erase_personal_data_at_end and not case.state.profile.erased:
         case.record(PersonalDataErased(reason="the agreement has ended"), "erasure")
 
 

@@ -12,6 +12,8 @@ def transfer(case: Case, request: TransferAgreement) -> Refusal | None:
         return Refusal(code=Code.CONSENT_REQUIRED, message="a transfer needs the company's consent")
     if case.state.profile.erased and request.personal is not None:
         return _erased()
+    if request.holder == case.state.profile.holder and request.personal is None:
+        return None
     transferred = AgreementTransferred(
         from_holder=case.state.profile.holder, holder=request.holder, personal=request.personal
     )

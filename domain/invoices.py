@@ -47,15 +47,26 @@ def demand_waiting_orders(case: Case) -> None:
             _demand(case, order)
 
 
-def oldest_invoice_first(case: Case) -> None:
-    """Applies the balance to open invoices, the oldest first, the last one in part if need be."""
-    while case.balance.units > 0 and case.state.invoices:
-        invoice = next(iter(case.state.invoices.values()))
+def oldest_invoice_first(case: Case, stale_before: datetime | None = None) -> None:
+    """Applies the balance to open invoices, the oldest first, the last one in part if need be.
+
+    Orders' invoices issued before `stale_before` are about to be withdrawn; none of them is paid in full any more: a
+    number would be connected for a new period at the last one's prorated price.
+    """
+    while case.balance.units > 0 and (invoice := _oldest_payable(case, stale_before)) is not None:
         amount = min(case.balance, invoice.outstanding)
         allocated = PaymentAllocated(invoice=invoice.id, amount=amount, paid_from=case.takes(amount))
         case.record(allocated, "queue")
         if invoice.id not in case.state.invoices:
             settled(case, invoice)
+
+
+def _oldest_payable(case: Case, stale_before: datetime | None) -> Invoice | None:
+    for invoice in case.state.invoices.values():
+        stale = not invoice.renewal and stale_before is not None and invoice.issued_at < stale_before
+        if not (stale and case.balance >= invoice.outstanding):
+            return invoice
+    return None
 
 
 def settled(case: Case, invoice: Invoice) -> None:
@@ -117,20 +128,15 @@ def reissue_orders(case: Case) -> None:
             continue
         if order.invoice is not None and order.invoice in case.state.invoices:
             expiry(case, case.state.invoices[order.invoice], "new period", "invoice")
-            _demand(case, case.state.orders[order.number])
+            _demand(case, case.state.orders[order.number], stale_before=case.effective_at)
 
 
-def expires_at(invoice: Invoice, due_days: int) -> datetime:
-    """The last instant at which a payment on the invoice still counts."""
-    return invoice.issued_at + timedelta(days=due_days)
-
-
-def _demand(case: Case, order: Order) -> None:
+def _demand(case: Case, order: Order, stale_before: datetime | None = None) -> None:
     with_fee = not case.state.standing.numbered and case.state.standing.fee_invoice is None
     bill = order_bill(case, order, with_fee=with_fee)
     invoice = issue(case, bill, "order")
     if bill.total.units:
-        oldest_invoice_first(case)
+        oldest_invoice_first(case, stale_before)
     elif case.state.orders[order.number].invoice == invoice:
         connect(case, case.state.orders[order.number])
 

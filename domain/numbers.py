@@ -9,6 +9,7 @@ from domain.facts import NumberReplaced, NumberReplacementAnnounced
 from domain.orders import charge_administrative, number_already_rented, services_suspended, unknown_number
 from domain.periods import local_date, start_of_day
 from domain.refusals import Code, Malformed, Refusal
+from domain.state import pass_replacements, taken
 
 DID = "did."
 """Services so named rent telephone numbers; others name a site or a domain."""
@@ -33,7 +34,7 @@ def announce_replacement(case: Case, request: AnnounceNumberReplacement) -> Refu
     refusal = (
         unknown_number(case, request.number)
         or malformed_number(case, request.number, request.new_number)
-        or _promised_to_another(case, request)
+        or number_already_rented(case, request.new_number)
         or replacement_notice(case, request)
     )
     if refusal is not None:
@@ -66,9 +67,10 @@ def replacement_notice(case: Case, request: AnnounceNumberReplacement) -> Refusa
 
 def replacement(case: Case) -> None:
     """The announced day begins: the rental goes on under its new number, period and price unchanged."""
-    for rental in list(case.state.rentals.values()):
-        if rental.replaced_on == case.effective_at and rental.new_number is not None:
-            case.record(NumberReplaced(number=rental.number, new_number=rental.new_number), "replacement")
+    for number, announced in list(case.state.replacements.items()):
+        if announced.at == case.effective_at and not taken(case.state, announced.new_number):
+            case.record(NumberReplaced(number=number, new_number=announced.new_number), "replacement")
+    case.state = pass_replacements(case.state, case.effective_at, inclusive=True)
 
 
 def malformed_number(case: Case, number: str, new_number: str) -> Malformed | None:
@@ -76,9 +78,3 @@ def malformed_number(case: Case, number: str, new_number: str) -> Malformed | No
     if not case.state.rentals[number].service.startswith(DID) or is_e164(new_number):
         return None
     return Malformed(path="data.new_number", message="expected a number in E.164 form such as +380441234567")
-
-
-def _promised_to_another(case: Case, request: AnnounceNumberReplacement) -> Refusal | None:
-    if case.state.rentals[request.number].new_number == request.new_number:
-        return None
-    return number_already_rented(case, request.new_number)

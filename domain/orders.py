@@ -15,6 +15,7 @@ from domain.facts import (
 from domain.money import Money
 from domain.periods import Period, days_left, period_of, whole_periods
 from domain.prices import (
+    WHOLE,
     Listed,
     administrative_price,
     listed_price,
@@ -23,7 +24,7 @@ from domain.prices import (
     proration,
     with_tax,
 )
-from domain.queue import affordable, available, head_of, queue, queue_if_head_left
+from domain.queue import affordable, available, before, queue, queue_if_freed
 from domain.refusals import Code, Refusal
 from domain.state import CHANNEL, Order, Rental
 
@@ -53,17 +54,16 @@ def order_number(case: Case, request: OrderNumber) -> Refusal | None:
 
 
 def add_channels(case: Case, request: AddChannels) -> Refusal | None:
-    """More channels from today on, charged at once: the rest of this month, and of a prepaid term (telnexx/channels)."""
+    """More channels from today on, charged at once for the rest of this month or prepaid term (telnexx/channels)."""
     refusal = services_suspended(case) or unknown_number(case, request.number)
     if refusal is not None:
         return refusal
     rental = case.state.rentals[request.number]
-    listed = listed_price(case, case.state.profile.plan, CHANNEL, case.effective_at)
-    if listed is None and rental.channel_price is None:
+    if not _channels_priced(case):
         return _unknown_service(case, CHANNEL)
     if rental.suspended:
         return Refusal(code=Code.PERIOD_NOT_PAID, message=f"{rental.number} is suspended until its period is paid")
-    charged = _channels_charge(case, rental, listed or price_of_rental(case, rental, CHANNEL), request.count)
+    charged = _channels_charge(case, rental, price_of_rental(case, rental, CHANNEL), request.count)
     tax, tax_amount = with_tax(case, charged.amount)
     refusal = insufficient_funds(case, charged.amount + tax_amount)
     if refusal is not None:
@@ -78,13 +78,9 @@ def release_number(case: Case, request: ReleaseNumber) -> Refusal | None:
     """A waiting order is cancelled at once; a rental ends with its period or its running term."""
     order = case.state.orders.get(request.number)
     if order is not None:
-        head = head_of(case)
-        before = case.balance
+        was = before(case)
         invoices.expire_order(case, order, "released", "autorenew")
-        if case.balance > before:
-            queue(case)
-        else:
-            queue_if_head_left(case, head)
+        queue_if_freed(case, was)
         return None
     return _set_autorenew(case, request.number, autorenew=False)
 
@@ -152,9 +148,8 @@ def unknown_number(case: Case, number: str) -> Refusal | None:
 
 
 def number_already_rented(case: Case, number: str) -> Refusal | None:
-    """A number is rented, ordered or promised as a replacement once per subscriber."""
-    promised = any(rental.new_number == number for rental in case.state.rentals.values())
-    if number in case.state.rentals or number in case.state.orders or promised:
+    """A number is rented or ordered once per subscriber."""
+    if number in case.state.rentals or number in case.state.orders:
         return Refusal(code=Code.NUMBER_ALREADY_RENTED, message=f"{number} is rented or ordered already")
     return None
 
@@ -182,16 +177,23 @@ def free_service(case: Case, service: str) -> Refusal | None:
 
 def _is_free(case: Case, service: str) -> bool:
     listed = listed_price(case, case.state.profile.plan, service, case.effective_at)
-    return listed is not None and not listed.price.units
+    return listed is not None and (not listed.price.units or listed.discount_millionths == WHOLE)
 
 
 def _unknown_periodic_service(case: Case, request: OrderNumber) -> Refusal | None:
     plan = case.state.profile.plan
     if request.service == CHANNEL or _not_in_force(case, plan, request.service):
         return _unknown_service(case, request.service)
-    if request.channels and _not_in_force(case, plan, CHANNEL):
+    if request.channels and not _channels_priced(case):
         return _unknown_service(case, CHANNEL)
     return None
+
+
+def _channels_priced(case: Case) -> bool:
+    """Channels have a price in force, or are in use and keep their last one."""
+    holders: list[Rental | Order] = [*case.state.rentals.values(), *case.state.orders.values()]
+    in_use = any(one.channels for one in holders)
+    return in_use or not _not_in_force(case, case.state.profile.plan, CHANNEL)
 
 
 def _not_in_force(case: Case, plan: str, service: str) -> bool:

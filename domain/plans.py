@@ -92,7 +92,7 @@ def connection_difference(case: Case, target: str) -> bool:
     present = case.state.profile.plan
     from_fee, _ = connection_fee(case, present, case.effective_at)
     fee, tariff = connection_fee(case, target, case.effective_at)
-    difference = fee - from_fee
+    difference = (fee - from_fee).share(1, 1)
     if difference.units <= 0 or not case.state.standing.numbered:
         return True
     tax, tax_amount = with_tax(case, difference)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.case import Case
 from domain.catalogue import Plan, Tariff, Tax, UsagePrice
-from domain.facts import Calculation
+from domain.facts import Calculation, PlanChanged
 from domain.money import Money, half_up, minor_unit
 from domain.periods import Period, days_left, nth_period_end, period_of
 from domain.state import CHANNEL, Order, Rental, Waiting
@@ -107,7 +107,7 @@ def administrative_price(case: Case, service: str) -> tuple[Money, str] | None:
 
 
 def connection_fee(case: Case, plan: str, at: datetime) -> tuple[Money, str]:
-    """The plan's connection fee and its tariff."""
+    """The plan's connection fee as listed, and its tariff."""
     tariff, terms = plan_terms(case, plan, at)
     return terms.connection_fee, tariff.name
 
@@ -121,17 +121,15 @@ def tax_in_force(case: Case, at: datetime) -> Tax | None:
 def with_tax(case: Case, net: Money, at: datetime | None = None) -> tuple[Tax | None, Money]:
     """The tax on a sum of charges, half-up to the minor unit; (None, 0) where there is none."""
     tax = tax_in_force(case, at or case.effective_at)
-    if tax is None or not net.units:
-        return None, net.zero()
-    return tax, net.share(tax.millionths, WHOLE)
+    amount = net.share(tax.millionths, WHOLE) if tax else net.zero()
+    return (tax, amount) if amount.units else (None, net.zero())
 
 
 def fine_tax(case: Case, net: Money) -> tuple[Tax | None, Money]:
     """The tax on one report of usage, half-up to 10⁻⁶."""
     tax = tax_in_force(case, case.effective_at)
-    if tax is None or not net.units:
-        return None, net.zero()
-    return tax, net.fine_share(tax.millionths, WHOLE)
+    amount = net.fine_share(tax.millionths, WHOLE) if tax else net.zero()
+    return (tax, amount) if amount.units else (None, net.zero())
 
 
 def proration(
@@ -168,8 +166,9 @@ def order_bill(case: Case, order: Order, *, with_fee: bool, at: datetime | None 
         period = Period(period.start, nth_period_end(period.start, further + 1, case.zone))
     lines = []
     fee, tariff = connection_fee(case, plan, at)
-    if with_fee and fee.units:
-        lines.append(BillLine(service=None, amount=fee, calculation=Calculation(price=fee), tariff=tariff))
+    charged_fee = fee.share(1, 1)
+    if with_fee and charged_fee.units:
+        lines.append(BillLine(service=None, amount=charged_fee, calculation=Calculation(price=fee), tariff=tariff))
     lines.append(_line(order.service, _price_in_use(case, order, plan, order.service, at), 1, days, of, further))
     if order.channels:
         listed = _price_in_use(case, order, plan, CHANNEL, at)
@@ -216,18 +215,17 @@ def _price_in_use(case: Case, holder: Order | Rental, plan: str, service: str, a
     last = holder.channel_price if service == CHANNEL else holder.price
     if last is not None:
         return Listed(price=last, tariff=plan_terms(case, plan, at)[0].name)
-    return _any_price(case, service, at)
+    return _price_under_earlier_plan(case, service, at)
 
 
-def _any_price(case: Case, service: str, at: datetime) -> Listed:
-    """A waiting order whose service the new plan does not price: the price that any plan gave it last."""
-    profile = case.state.profile
-    for tariff in case.catalogue.tariffs_until(profile.regulations, profile.currency, at):
-        for plan in sorted(tariff.plans):
-            listed = listed_price(case, plan, service, at)
+def _price_under_earlier_plan(case: Case, service: str, at: datetime) -> Listed:
+    """A waiting order whose service the new plan never priced keeps its price under the plan before."""
+    for recorded in case.newest_first():
+        if isinstance(recorded.fact, PlanChanged):
+            listed = listed_price(case, recorded.fact.from_plan, service, at)
             if listed is not None:
                 return listed
-    raise LookupError(f"{case.state.subject}: no tariff ever priced {service}")
+    raise LookupError(f"{case.state.subject}: no plan of this account ever priced {service}")
 
 
 def _line(

@@ -53,11 +53,11 @@ def publish(state: CatalogueState, command: Command, ledger_as_of: datetime | No
             malformed=Malformed(path=f"data.{fault.path}" if fault.path else "data", message=fault.message),
         )
     if refusal is not None:
-        rule = refusal.rule or rule_of(refusal.code)
+        rule, fact = refusal.rule or rule_of(refusal.code), None
     recorded = Recorded(
         subject=CATALOGUE_SUBJECT,
         version=state.version + 1,
-        fact=fact if refusal is None else _refused(command, refusal),
+        fact=fact or _refused(command, refusal),
         effective_at=command.at,
         recorded_at=command.at,
         basis=basis_of(rule, clauses),
@@ -106,7 +106,7 @@ HEAD = {
     "effective_from": read.instant,
 }
 
-Judged = tuple[CatalogueFact, Refusal | None, str, Mapping[str, str]]
+Judged = tuple[CatalogueFact | None, Refusal | None, str, Mapping[str, str]]
 
 
 def _read(catalogue: Catalogue, command: Command, earliest: datetime) -> Judged:
@@ -120,7 +120,11 @@ def _read(catalogue: Catalogue, command: Command, earliest: datetime) -> Judged:
 
 
 def _regulations(catalogue: Catalogue, document: Any, now: datetime, earliest: datetime) -> Judged:
-    head, parameters = _split(catalogue, document)
+    try:
+        head, parameters = _split(catalogue, document)
+    except _UnknownBase as unknown:
+        no_base = Refusal(code=Code.UNKNOWN_REGULATIONS, message=f"no regulations {unknown} were published")
+        return None, no_base, "regulations-notice", {}
     name, version = head["regulations"], head["version"]
     if (name, version) in catalogue.versions:
         raise Fault("version", f"version {version} of {name} was published before")
@@ -134,11 +138,12 @@ def _regulations(catalogue: Catalogue, document: Any, now: datetime, earliest: d
     )
     known = catalogue.regulations.get(name)
     clauses = (known[-1] if known else proposed).clauses
-    refusal = (known and _not_changeable(known[-1], proposed)) or effective_in_the_past(
-        head["effective_from"], earliest
-    )
-    if refusal is None and known:
-        refusal = regulations_notice(known[-1], fact, now, earliest)
+    allowed = max(_notice_over(known[-1], fact, now), earliest) if known else earliest
+    refusal = _not_changeable(known[-1], proposed) if known else None
+    if refusal is None and fact.effective_from < earliest:
+        refusal = effective_in_the_past(allowed)
+    if refusal is None and fact.effective_from < allowed:
+        refusal = regulations_notice(allowed)
     return fact, refusal, "regulations-notice", clauses
 
 
@@ -154,12 +159,12 @@ def _split(catalogue: Catalogue, document: Any) -> tuple[dict[str, Any], dict[st
         head["material"] = read.boolean(given["material"], "material")
     rest = {key: value for key, value in given.items() if key not in head}
     if "extends" not in rest:
-        return head, rest
+        return head, _stated(rest)
     read.no_others(rest, "", ("extends", "set"))
     base = read.key(rest["extends"], "extends")
-    if base not in catalogue.documents:
-        raise Fault("extends", f"no regulations {base} were published")
     changes = read.an_object(rest.get("set", {}), "set")
+    if base not in catalogue.documents:
+        raise _UnknownBase(base)
     unknown = [key for key in changes if key not in catalogue.documents[base]]
     if unknown:
         raise Fault(f"set.{unknown[0]}", "unknown field")
@@ -171,6 +176,18 @@ def _split(catalogue: Catalogue, document: Any) -> tuple[dict[str, Any], dict[st
     return head, merged
 
 
+def _stated(rest: dict[str, Any]) -> dict[str, Any]:
+    """Every parameter, beside the head or under `set`."""
+    if "set" not in rest:
+        return rest
+    read.no_others(rest, "", ("set",))
+    return dict(read.an_object(rest["set"], "set"))
+
+
+class _UnknownBase(Exception):
+    """`extends` names regulations that nobody published."""
+
+
 def _not_changeable(present: Regulations, proposed: Regulations) -> Refusal | None:
     for parameter in UNCHANGEABLE:
         if getattr(present, parameter) != getattr(proposed, parameter):
@@ -178,30 +195,28 @@ def _not_changeable(present: Regulations, proposed: Regulations) -> Refusal | No
     return None
 
 
-def regulations_notice(
-    present: Regulations, fact: RegulationsPublished, now: datetime, earliest: datetime
-) -> Refusal | None:
-    """A change of existing regulations needs its notice, longer for a material one (telnexx/regulations-notice)."""
+def _notice_over(present: Regulations, fact: RegulationsPublished, now: datetime) -> datetime:
+    """The first instant that a change may take effect, by the notice of the version published last."""
     days = present.regulations_notice_days if fact.material else present.immaterial_notice_days
-    allowed = max(add_days(now, days, present.time_zone), earliest)
-    if fact.effective_from >= allowed:
-        return None
+    return add_days(now, days, present.time_zone)
+
+
+def regulations_notice(allowed: datetime) -> Refusal:
+    """A change of existing regulations needs its notice, longer for a material one (telnexx/regulations-notice)."""
     return Refusal(
         code=Code.NOTICE_TOO_SHORT,
         rule="regulations-notice",
-        message=f"{days} days' notice is needed; {allowed.isoformat()} is the first instant possible",
+        message=f"with the notice that is needed, {allowed.isoformat()} is the first instant possible",
         earliest=allowed,
     )
 
 
-def effective_in_the_past(effective_from: datetime, earliest: datetime) -> Refusal | None:
+def effective_in_the_past(allowed: datetime) -> Refusal:
     """A past decision is never repriced: nothing counts before its publication or the ledger's last instant."""
-    if effective_from >= earliest:
-        return None
     return Refusal(
         code=Code.EFFECTIVE_IN_THE_PAST,
-        message=f"{earliest.isoformat()} is the first instant possible",
-        earliest=earliest,
+        message=f"the past is decided; {allowed.isoformat()} is the first instant possible",
+        earliest=allowed,
     )
 
 
@@ -222,9 +237,8 @@ def _tariff_refusal(
     if currency not in regulations.currencies:
         accepted = ", ".join(regulations.currencies)
         return Refusal(code=Code.CURRENCY_NOT_ACCEPTED, message=f"{regulations.name} keeps accounts in {accepted}")
-    refusal = effective_in_the_past(fact.effective_from, earliest)
-    if refusal is not None:
-        return refusal
+    if fact.effective_from < earliest:
+        return effective_in_the_past(earliest)
     return discount(regulations, fact)
 
 
@@ -238,7 +252,9 @@ def discount(regulations: Regulations, fact: TariffPublished) -> Refusal | None:
     )
 
 
-def _refused(command: Command, refusal: Refusal) -> CommandRefused:
+def _refused(command: Command, refusal: Refusal | None) -> CommandRefused:
+    if refusal is None:
+        raise TypeError("a publication is either a fact or a refusal")
     return CommandRefused(
         command=type(command.request).__name__,
         code=refusal.code.value,

@@ -1,4 +1,6 @@
-"""What is owed and waits: one queue, paid strictly in order, each item whole (telnexx/fifo), or invoices, oldest first."""
+"""What is owed and waits: one queue, paid strictly in order, each item whole, or invoices, the oldest first."""
+
+from dataclasses import dataclass
 
 from domain import invoices
 from domain.case import Case
@@ -10,8 +12,10 @@ from domain.state import Waiting
 
 
 def available(case: Case) -> Money:
-    """The balance less all that waits for it; an order at today's price, the connection fee once."""
+    """The balance less all that waits for it: open invoices; orders at today's price, the connection fee once."""
     left = case.balance
+    if case.state.invoices:
+        left = left - invoices.outstanding(case)
     if not case.state.queue:
         return left
     fee_due = connection_fee_due(case)
@@ -39,14 +43,23 @@ def queue(case: Case) -> None:
         pass
 
 
-def queue_if_head_left(case: Case, head: Waiting | None) -> None:
-    """Pays the queue where `head`, which was its head, has gone: what it held back may go on."""
-    if head is not None and (not case.state.queue or case.state.queue[0] != head):
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the queue and the balance were, to tell afterwards whether something was freed."""
+
+    head: Waiting | None
+    balance: Money
+
+
+def before(case: Case) -> Before:
+    return Before(case.state.queue[0] if case.state.queue else None, case.balance)
+
+
+def queue_if_freed(case: Case, was: Before) -> None:
+    """Pays the queue where the balance was raised, or the head that held it back has gone."""
+    head_left = was.head is not None and (not case.state.queue or case.state.queue[0] != was.head)
+    if head_left or case.balance > was.balance:
         queue(case)
-
-
-def head_of(case: Case) -> Waiting | None:
-    return case.state.queue[0] if case.state.queue else None
 
 
 def connection_fee_due(case: Case) -> bool:

@@ -1,7 +1,9 @@
 """Money back: what the regulations' refund rule gives, who decides, and how it is paid out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import assert_never
 
 from domain import reversals
 from domain.case import Case
@@ -18,12 +20,21 @@ from domain.facts import (
     RemainderWrittenOff,
     Take,
     Takes,
+    TaxCharged,
+    UsageCharged,
 )
 from domain.money import Money, decimal_places, format_decimal, minor_unit
 from domain.periods import whole_periods
 from domain.prices import Listed, proration
 from domain.refusals import Code, Refusal
 from domain.state import Lot, Rental
+
+FOR_CAUSE = frozenset({"violation", "unlawful_use", "non_payment"})
+"""Causes of an end that the company gives."""
+MONEY_BACK = "money_back"
+"""The cause of an end by the money-back guarantee."""
+ANY = "*"
+"""Any country, any method, in the table of processing fees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +116,34 @@ def by_refund_rules(case: Case, prepaid: tuple[PrepaidLeft, ...]) -> None:
         fee = case.state.standing.connection_fee or case.zero
         for left in prepaid:
             fee = _reverse_prepaid(case, left, fee)
-    if case.regulations.refunds == "unused_deposits" and unused_deposits_refusal(case) is None:
-        unused_deposits(case, RequestRefund())
+    if case.regulations.refunds != "discretionary" or case.balance.units > 0:
+        request_refund(case, RequestRefund(), end=None)
+
+
+def request_refund(case: Case, request: RequestRefund, end: Callable[[Case], None] | None) -> Refusal | None:
+    """By the regulations' refund rule: at once, by discretion, or not at all.
+
+    `end` ends the agreement where the rule asks for that; None where it has ended.
+    """
+    match case.regulations.refunds:
+        case "on_termination":
+            message = "what is left is paid out when the agreement ends, not on request"
+            return Refusal(code=Code.NOT_REFUNDABLE, message=message)
+        case "unused_deposits":
+            refusal = unused_deposits_refusal(case)
+            if refusal is None:
+                unused_deposits(case, request)
+        case "discretionary":
+            refusal = discretionary_refusal(case)
+            if refusal is None:
+                case.record(_requested(request), "refund")
+        case "money_back":
+            refusal = money_back_refusal(case)
+            if refusal is None:
+                money_back(case, request, end)
+        case rule:
+            assert_never(rule)
+    return refusal
 
 
 def unused_deposits_refusal(case: Case) -> Refusal | None:
@@ -120,7 +157,7 @@ def unused_deposits_refusal(case: Case) -> Refusal | None:
     if _sum(case, _refundable(case)).floor_minor().units > 0:
         return None
     by_age = [lot for lot in case.state.account.lots if lot.method is not None and _young_enough(case, lot)]
-    if by_age:
+    if _sum(case, tuple(by_age)).floor_minor().units > 0:
         methods = ", ".join(sorted({str(lot.method) for lot in by_age}))
         return Refusal(
             code=Code.METHOD_NOT_REFUNDABLE,
@@ -168,8 +205,8 @@ def decide_refund(case: Case, request: DecideRefund) -> Refusal | None:
     amount = case.balance.floor_minor()
     if amount.units > 0:
         pay_out(case, request.refund, amount, case.takes(amount), "refund")
-        if case.state.standing.ended:
-            write_off(case, "refund")
+    if case.state.standing.ended:
+        write_off(case, "refund")
     return None
 
 
@@ -204,6 +241,74 @@ def confirm_refund_paid(case: Case, request: ConfirmRefundPaid) -> Refusal | Non
         "payout",
     )
     return None
+
+
+def money_back_refusal(case: Case) -> Refusal | None:
+    """Within so many days of the first charge, and not after an end for cause."""
+    ended = case.state.standing.ended
+    if ended in FOR_CAUSE:
+        return Refusal(
+            code=Code.NOT_REFUNDABLE,
+            rule="refund-after-cause",
+            message="an agreement that was ended for cause is not refunded",
+        )
+    if ended == MONEY_BACK:
+        return Refusal(code=Code.NOT_REFUNDABLE, message="the money was given back before")
+    first = next(reversals.charges(case), None)
+    if first is None:
+        return Refusal(code=Code.NOT_REFUNDABLE, message="nothing has been charged yet")
+    days = case.regulations.refund_days
+    if days is not None and case.effective_at > first.recorded.effective_at + timedelta(days=days):
+        return Refusal(code=Code.NOT_REFUNDABLE, message=f"the {days} days from the first charge are over")
+    return None
+
+
+def money_back(case: Case, request: RequestRefund, end: Callable[[Case], None] | None) -> None:
+    """Every charge but usage and third parties' costs comes back; the balance less the fee is due.
+
+    `end` ends what has not ended yet, before the payout. Source: hexaserv/money-back-30d.
+    """
+    refund = case.record(_requested(request), "refund")
+    third_party = []
+    for charge in list(reversals.charges(case)):
+        fact = charge.fact
+        left = reversals.left_of(case, charge)
+        if isinstance(fact, PeriodicServiceCharged) and fact.third_party:
+            third_party.append(Line(label=f"third party: {fact.service}", charge=charge.id, amount=left))
+        elif not isinstance(fact, UsageCharged | TaxCharged) and left.units:
+            reversals.reverse(case, charge, left, "money back", "refund")
+    if end is not None:
+        end(case)
+    _pay_out_less_fee(case, refund, request, third_party)
+
+
+def _pay_out_less_fee(case: Case, refund: str, request: RequestRefund, third_party: list[Line]) -> None:
+    balance = max(case.balance, case.zero)
+    fee = min(processing_fee(case, request), balance)
+    amount = (balance - fee).floor_minor()
+    lines = (
+        Line(label="balance", amount=balance),
+        Line(label="processing fee", amount=-fee),
+        *third_party,
+    )
+    takes = case.takes(amount + fee)
+    pay_out(case, refund, amount, takes, "refund", fee=fee, lines=lines, method=request.method)
+    write_off(case, "refund")
+
+
+def processing_fee(case: Case, request: RequestRefund) -> Money:
+    """The fee for the refund's country and method; the entry for any country where the country has none."""
+    fees = case.regulations.processing_fees or {}
+    for country in (request.country or ANY, ANY):
+        by_method = fees.get(country, {})
+        for method in (request.method or ANY, ANY):
+            if method in by_method:
+                return Money(by_method[method], case.state.profile.currency).share(1, 1)
+    return case.zero
+
+
+def _requested(request: RequestRefund) -> RefundRequested:
+    return RefundRequested(reason=request.reason, method=request.method, country=request.country)
 
 
 def _converted(due: Money, currency: str, rate: int) -> Money:

@@ -1,6 +1,5 @@
-"""Renewals at a boundary: what goes on is charged for the new period, what was declined ends, what cannot be paid waits."""
+"""Renewals at a boundary: what goes on is charged, what was declined ends, what cannot be paid waits."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from domain import ending, invoices
@@ -12,6 +11,7 @@ from domain.periods import Period, next_boundary, nth_period_end
 from domain.prices import Bill, renewal_bill, renewal_of
 from domain.queue import pay_renewal, queue
 from domain.state import Rental
+from domain.values import replace
 
 
 def months_over(since: datetime, months: int, boundary: datetime, zone: str) -> bool:
@@ -64,11 +64,11 @@ def _unpaid(case: Case, rental: Rental, bill: Bill) -> bool:
     """The renewal cannot be paid; True where it now waits (telnexx/suspension, hexaserv/grace-7d, calycom/expiry)."""
     policy = case.regulations.unpaid_renewal
     if policy == "end":
-        ended = ending.end_rental(case, rental, "non_payment", "unpaid-end")
+        ended = ending.end_rental(case, rental, ending.UNPAID, "unpaid-end")
         if case.regulations.agreement_ends_with_last_rental:
             ending.end_with_last_rental(case, *ended)
         return False
-    if policy == "suspend" and not rental.suspended:
+    if policy == "suspend":
         suspended = RentalSuspended(number=rental.number, period=bill.period, owed=bill.total)
         case.record(suspended, "suspension")
     return True
@@ -76,7 +76,8 @@ def _unpaid(case: Case, rental: Rental, bill: Bill) -> bool:
 
 def _renew_by_invoice(case: Case, rental: Rental, bill: Bill) -> None:
     policy = case.regulations.unpaid_renewal
-    if policy == "end" and (case.state.invoices or case.balance < bill.total or case.balance.units < 0):
+    payable = not bill.total.units or (not case.state.invoices and bill.total <= case.balance)
+    if policy == "end" and not payable:
         _unpaid(case, rental, bill)
         return
     if rental.suspended:
@@ -98,4 +99,5 @@ def _grant_within_term(case: Case, rental: Rental, start: datetime) -> None:
     """A prepaid term's next period: nothing to pay, but its included units are granted."""
     granted = any(units.until > start for units in rental.units.values())
     if rental.prepaid and rental.rented_at < start and not granted:
-        included_units(case, rental.number, rental.plan, Period(start, next_boundary(start, case.zone)), start)
+        period = Period(start, next_boundary(start, case.zone))
+        included_units(case, rental.number, rental.plan, period, rental.rented_at)

@@ -2,13 +2,13 @@
 
 Nothing here is ever changed in place: mappings are copied when an entry changes, so old states stay true.
 
-A boundary at which nothing could be paid leaves no fact (`unpaid_renewal: continue`), yet the renewal waits from then on.
-`pass_boundary` is that silent step. It is taken live when a boundary has been decided, and in a replay by the first
+A boundary at which nothing could be paid leaves no fact (`unpaid_renewal: continue`), yet the renewal waits from then
+on. `pass_boundary` is that silent step. It is taken live when a boundary has been decided, and in a replay by the first
 fact that was recorded after the boundary, so both end in the same state.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
@@ -78,6 +78,7 @@ from domain.facts import (
 )
 from domain.money import Money
 from domain.periods import next_boundary, period_of
+from domain.values import replace
 
 CHANNEL = "channel"
 """The service that prices additional channels (CATALOGUE)."""
@@ -149,14 +150,20 @@ class Rental:
     suspended: bool = False
     unpaid_since: datetime | None = None
     units: Mapping[str, Units] = field(default_factory=dict)
-    new_number: str | None = None
-    replaced_on: datetime | None = None
 
     def in_term(self, at: datetime) -> bool:
         """Whether an agreement for more than one period is running (telnexx/early-termination-60d)."""
         return (
             self.periods is not None and self.periods > 1 and self.term_ends_at is not None and at < self.term_ends_at
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """The number that a rental will go on under, and from when."""
+
+    new_number: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +267,6 @@ class Account:
     deposits: int = 0
     spent: bool = False
     """Something was taken from the balance once."""
-    first_charge_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +293,8 @@ class Subscriber:
     rentals: Mapping[str, Rental] = field(default_factory=dict)
     """In the order in which they were first rented."""
     queue: tuple[Waiting, ...] = ()
+    replacements: Mapping[str, Replacement] = field(default_factory=dict)
+    """Announced by the company, by the number that will be replaced."""
     scheduled_plan: str | None = None
     scheduled_for: datetime | None = None
     invoices: Mapping[str, Invoice] = field(default_factory=dict)
@@ -342,6 +350,25 @@ def pass_boundary(state: Subscriber) -> Subscriber:
     )
 
 
+def pass_replacements(state: Subscriber, until: datetime, *, inclusive: bool = False) -> Subscriber:
+    """Announced replacements whose instant is behind and that did not happen, for the new number is taken, are void."""
+    void = {
+        number
+        for number, one in state.replacements.items()
+        if (one.at < until or (inclusive and one.at == until)) and taken(state, one.new_number)
+    }
+    if not void:
+        return state
+    return replace(
+        state, replacements={number: one for number, one in state.replacements.items() if number not in void}
+    )
+
+
+def taken(state: Subscriber, number: str) -> bool:
+    """Whether the subscriber rents or has ordered `number`."""
+    return number in state.rentals or number in state.orders
+
+
 def spend(lots: tuple[Lot, ...], amount: Money) -> Takes:
     """What `amount` takes from each lot, the oldest first; as far as they reach."""
     takes = []
@@ -383,21 +410,21 @@ def _passed_silently(state: Subscriber, recorded: Recorded) -> Subscriber:
     if recorded.due:
         while state.next_boundary < recorded.effective_at:
             state = pass_boundary(state)
-    else:
-        while state.next_boundary <= recorded.recorded_at:
-            state = pass_boundary(state)
-    return state
+        return pass_replacements(state, recorded.effective_at) if state.replacements else state
+    while state.next_boundary <= recorded.recorded_at:
+        state = pass_boundary(state)
+    return pass_replacements(state, recorded.recorded_at, inclusive=True) if state.replacements else state
 
 
 def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Subscriber:
     match fact:
         case UsageCharged():
-            return _first_charge(_charged(_used(state, fact), fact.amount, fact.paid_from), recorded)
+            return _debited(_used(state, fact), fact.amount, fact.paid_from)
         case DepositCredited():
             return _deposited(state, fact, recorded)
         case PeriodicServiceCharged():
-            charged = state if fact.invoice else _charged(state, fact.amount, fact.paid_from)
-            return _first_charge(_period_paid(charged, fact, recorded), recorded)
+            charged = state if fact.invoice else _debited(state, fact.amount, fact.paid_from)
+            return _period_paid(charged, fact, recorded)
         case IncludedUnitsGranted():
             return _units_set(state, fact.number, fact.service, Units(left=fact.units, until=fact.period.end))
         case IncludedUnitsLapsed():
@@ -406,12 +433,11 @@ def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Sub
             return state
         case ConnectionFeeCharged():
             state = _standing(state, connection_fee=fact.amount)
-            charged = state if fact.invoice else _charged(state, fact.amount, fact.paid_from)
-            return _first_charge(charged, recorded)
+            return state if fact.invoice else _debited(state, fact.amount, fact.paid_from)
         case AdministrativeServiceCharged() | ConnectionFeeDifferenceCharged():
-            return _first_charge(_charged(state, fact.amount, fact.paid_from), recorded)
+            return _debited(state, fact.amount, fact.paid_from)
         case TaxCharged():
-            return state if fact.invoice else _charged(state, fact.amount, fact.paid_from)
+            return state if fact.invoice else _debited(state, fact.amount, fact.paid_from)
         case RemainingTermCharged() | BalanceForfeited() | RemainderWrittenOff():
             return _debited(state, fact.amount, fact.paid_from)
         case OrderPlaced():
@@ -426,9 +452,9 @@ def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Sub
         case AutorenewSet():
             return _autorenew_set(state, fact)
         case NumberReplacementAnnounced():
-            rental = _rental(state, fact.number)
-            announced = replace(rental, new_number=fact.new_number, replaced_on=fact.takes_effect_at)
-            return _with_rental(state, announced)
+            _rental(state, fact.number)
+            announced = Replacement(new_number=fact.new_number, at=fact.takes_effect_at)
+            return replace(state, replacements={**state.replacements, fact.number: announced})
         case NumberReplaced():
             return _renumbered(state, fact)
         case RentalSuspended():
@@ -442,7 +468,8 @@ def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Sub
             _rental(state, fact.number)
             rentals = {number: rental for number, rental in state.rentals.items() if number != fact.number}
             queue = tuple(item for item in state.queue if item.number != fact.number)
-            return replace(state, rentals=rentals, queue=queue)
+            replacements = {number: one for number, one in state.replacements.items() if number != fact.number}
+            return replace(state, rentals=rentals, queue=queue, replacements=replacements)
         case VerificationPassed():
             return _standing(state, verified=True)
         case AgreementConcluded():
@@ -461,7 +488,7 @@ def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Sub
             )
             return _standing(state, announced=announced_end)
         case AgreementTerminated():
-            in_breach = state.standing.in_breach or fact.cause in ("violation", "unlawful_use")
+            in_breach = state.standing.in_breach or fact.cause == "violation"
             ended = _standing(state, ended=fact.cause, announced=None, in_breach=in_breach)
             return replace(ended, queue=(), orders={}, scheduled_plan=None, scheduled_for=None)
         case PlanChangeScheduled():
@@ -472,20 +499,20 @@ def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Sub
             changed = replace(state, scheduled_plan=None, scheduled_for=None)
             return replace(changed, profile=replace(state.profile, plan=fact.plan))
         case DepositReversed():
-            reversed_ = _charged(state, fact.amount, fact.paid_from)
+            reversed_ = _debited(state, fact.amount, fact.paid_from)
             return replace(reversed_, reversed_deposits=state.reversed_deposits | {fact.deposit})
         case CompensationGranted():
             return _credited(state, fact.amount, _gift(recorded, fact.amount))
         case AdjustmentPosted():
             if fact.amount.units > 0:
                 return _credited(state, fact.amount, _gift(recorded, fact.amount))
-            return _charged(state, -fact.amount, fact.paid_from)
+            return _debited(state, -fact.amount, fact.paid_from)
         case ChargeReversed():
             return _reversed(state, fact)
         case InvoiceIssued():
             return _invoiced(state, fact, recorded)
         case PaymentAllocated():
-            paid = _charged(state, fact.amount, fact.paid_from)
+            paid = _debited(state, fact.amount, fact.paid_from)
             return _settle_part(paid, fact.invoice, fact.amount, fact.paid_from)
         case InvoiceExpired():
             return _expired(state, fact)
@@ -556,7 +583,7 @@ def _debited(state: Subscriber, amount: Money, takes: Takes) -> Subscriber:
     if not amount.units:
         return state
     account = state.account
-    changed = replace(account, balance=account.balance - amount, lots=_taken(account.lots, takes))
+    changed = replace(account, balance=account.balance - amount, lots=_taken(account.lots, takes), spent=True)
     return replace(state, account=changed)
 
 
@@ -567,28 +594,6 @@ def _taken(lots: tuple[Lot, ...], takes: Takes) -> tuple[Lot, ...]:
     taken = {take.lot: take.amount for take in takes}
     rest = (replace(lot, left=lot.left - taken[lot.id]) if lot.id in taken else lot for lot in lots)
     return tuple(lot for lot in rest if lot.left.units)
-
-
-def _charged(state: Subscriber, amount: Money, takes: Takes) -> Subscriber:
-    """A debit that counts as spending."""
-    if not amount.units:
-        return state
-    account = state.account
-    return replace(
-        state,
-        account=replace(
-            account,
-            balance=account.balance - amount,
-            lots=_taken(account.lots, takes),
-            spent=True,
-        ),
-    )
-
-
-def _first_charge(state: Subscriber, recorded: Recorded) -> Subscriber:
-    if state.account.first_charge_at is not None:
-        return state
-    return replace(state, account=replace(state.account, first_charge_at=recorded.effective_at))
 
 
 def _deposited(state: Subscriber, fact: DepositCredited, recorded: Recorded) -> Subscriber:
@@ -667,9 +672,14 @@ def _autorenew_set(state: Subscriber, fact: AutorenewSet) -> Subscriber:
 
 def _renumbered(state: Subscriber, fact: NumberReplaced) -> Subscriber:
     old, new = fact.number, fact.new_number
-    rental = replace(_rental(state, old), number=new, new_number=None, replaced_on=None)
+    rental = replace(_rental(state, old), number=new)
+    announced = state.replacements.get(old)
+    replacements = {number: one for number, one in state.replacements.items() if number != old}
+    if announced is not None and announced.new_number != new:
+        replacements[new] = announced
     return replace(
         state,
+        replacements=replacements,
         rentals={new if key == old else key: rental if key == old else one for key, one in state.rentals.items()},
         queue=tuple(replace(item, number=new) if item.number == old else item for item in state.queue),
         invoices={

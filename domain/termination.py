@@ -65,9 +65,6 @@ def cause(case: Case, why: str, ground: str, *, charge_remaining_term: bool = Fa
     present = case.state.standing.announced
     if present is not None and present.ends_at <= ends_at:
         return
-    if why == "non_payment" and ends_at == case.now:
-        end_agreement(case, why, charge_remaining_term=charge_remaining_term)
-        return
     announced = TerminationAnnounced(
         ends_at=ends_at, by="company", cause=why, ground=ground, charge_remaining_term=charge_remaining_term
     )

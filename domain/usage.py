@@ -22,8 +22,7 @@ class Metered:
     """What a report leads to: how far the usage is known now, what it cost without tax, whether it may go on."""
 
     call: Call
-    charged: Money | None
-    """None where there is no account: nothing."""
+    charged: Money
     goes_on: bool
 
 

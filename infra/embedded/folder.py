@@ -1,12 +1,12 @@
 """The ledger folder: who holds it, its keys, its shard, its catalogue and its read models.
 
-    ledger/
-      lock            held by the one process that has the ledger open
-      events.db       the facts of the shard: the truth
-      catalogue.db    the facts of the catalogue: the truth
-      salt.key        the key of the facts' salts, made with the ledger
-      keys/           sealed keys of personal data
-      views.db        read models; may be deleted at any time
+ledger/
+  lock            held by the one process that has the ledger open
+  events.db       the facts of the shard: the truth
+  catalogue.db    the facts of the catalogue: the truth
+  salt.key        the key of the facts' salts, made with the ledger
+  keys/           sealed keys of personal data
+  views.db        read models; may be deleted at any time
 """
 
 import fcntl
@@ -123,9 +123,7 @@ def _begin_catalogue(application: LedgerApplication) -> None:
             basis=basis_of("catalogue", {}),
         )
         stored.append(
-            Stored(
-                recorded=recorded, sequence=version, source=LEDGER, caused_by="initial", catalogue_sequence=version
-            )
+            Stored(recorded=recorded, sequence=version, source=LEDGER, caused_by="initial", catalogue_sequence=version)
         )
     events = [application.mapper.to_stored_event(one) for one in stored]  # type: ignore[arg-type]
     application.shard.insert_events(events, first_id=1)

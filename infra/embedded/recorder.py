@@ -67,11 +67,24 @@ class ShardRecorder(SQLiteApplicationRecorder):
         return ids
 
     def one(self, statement: str, parameters: tuple[Any, ...]) -> Any:
-        """The first row of a query on committed data, as a tuple; None where there is none."""
-        return self.reader.execute(statement, parameters).fetchone()
+        """The first row of a query on committed data, as a tuple; None where there is none.
+
+        Queries between two commits share one read transaction: taking its lock anew costs more than the query.
+        """
+        reader = self.reader
+        if not reader.in_transaction:
+            reader.execute("BEGIN")
+        return reader.execute(statement, parameters).fetchone()
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        if self._reader is not None and self._reader.in_transaction:
+            self._reader.execute("COMMIT")
+        return super().insert_events(stored_events, **kwargs)
 
     def rows(self, statement: str, parameters: tuple[Any, ...]) -> Iterable[Any]:
         """The rows of a query on committed data."""
+        if self.reader.in_transaction:
+            self.reader.execute("COMMIT")
         return self.reader.execute(statement, parameters)
 
     @property
