@@ -10,6 +10,7 @@ from domain.commands import Command, ReportUsage
 from domain.decide import Decision
 from domain.documents import Fault
 from domain.facts import WIRE_TYPES
+from domain.periods import local_text
 from domain.publishing import Publication
 from domain.refusals import Refusal
 from domain.state import State, Subscriber
@@ -25,7 +26,8 @@ def instant(moment: datetime) -> str:
 
 def decided(command: Command, decision: Decision, stored: Sequence[Stored], invoiced: bool) -> Outcome:
     """What a subscriber's command led to."""
-    outcome = _verdict(command.id, decision.refusal, decision.basis)
+    zone = decision.state.profile.time_zone if isinstance(decision.state, Subscriber) else "UTC"
+    outcome = _verdict(command.id, decision.refusal, decision.basis, zone)
     if isinstance(decision.state, Subscriber):
         state = decision.state
         outcome["balance"] = str(state.account.balance)
@@ -45,7 +47,7 @@ def decided(command: Command, decision: Decision, stored: Sequence[Stored], invo
 
 def published(command_id: str, publication: Publication, stored: Sequence[Stored]) -> Outcome:
     """What a publication led to."""
-    outcome = _verdict(command_id, publication.refusal, publication.basis)
+    outcome = _verdict(command_id, publication.refusal, publication.basis, "UTC")
     outcome["events"] = _events(stored)
     return outcome
 
@@ -65,12 +67,12 @@ def _nothing(state: State) -> str:
     return str(state.account.balance.zero()) if isinstance(state, Subscriber) else "0.00"
 
 
-def _verdict(command_id: str, refusal: Refusal | None, basis: str | None) -> Outcome:
+def _verdict(command_id: str, refusal: Refusal | None, basis: str | None, zone: str) -> Outcome:
     outcome: Outcome = {"command": command_id, "status": "accepted"}
     if refusal is not None:
         outcome.update(status="refused", code=refusal.code.value, basis=basis, message=refusal.message)
         if refusal.earliest is not None:
-            outcome["earliest"] = instant(refusal.earliest)
+            outcome["earliest"] = local_text(refusal.earliest, zone)
     return outcome
 
 

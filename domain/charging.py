@@ -109,9 +109,7 @@ def _refill(case: Case, lot: str, amount: Money) -> Refill:
         return Refill(lot=lot, amount=amount, received_at=case.effective_at)
     fact = created.fact
     if isinstance(fact, DepositCredited):
-        reversed_ = lot in case.state.reversed_deposits
-        method = None if reversed_ else fact.method
-        return Refill(lot=lot, amount=amount, received_at=fact.received_at, method=method)
+        return Refill(lot=lot, amount=amount, received_at=fact.received_at, method=fact.method)
     return Refill(lot=lot, amount=amount, received_at=created.effective_at)
 
 

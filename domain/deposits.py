@@ -25,10 +25,10 @@ def deposit(case: Case, request: CreditDeposit) -> Refusal | None:
         payer=request.payer,
         received_at=received_at,
     )
-    case.record(credited, "deposit", received_at)
+    lot = case.record(credited, "deposit", received_at)
     standing = case.state.standing
     if standing.ended or standing.refused:
-        _after_the_end(case, amount)
+        _after_the_end(case, lot)
         return None
     conclusion(case)
     queue(case)
@@ -78,12 +78,11 @@ def _refusal(case: Case, request: CreditDeposit) -> Refusal | None:
     return None
 
 
-def _after_the_end(case: Case, amount: Money) -> None:
+def _after_the_end(case: Case, deposit_id: str) -> None:
     """Debt and open invoices are paid first; what is left of this deposit is due back."""
-    before = case.balance
     oldest_invoice_first(case)
-    left = amount - (before - case.balance)
-    refunds.pay_out_raise(case, left, "settlement")
+    left = next((lot.left for lot in case.state.account.lots if lot.id == deposit_id), case.zero)
+    refunds.pay_out_part(case, left, (deposit_id,), "settlement")
 
 
 def _own_rest_first(case: Case, deposit_id: str, amount: Money) -> Takes:

@@ -35,6 +35,11 @@ def start_of_day(day: date, zone: str) -> datetime:
     return _first_second_of(day, tz, first)
 
 
+def local_text(instant: datetime, zone: str) -> str:
+    """`instant` as people in `zone` write it: 2026-01-29T00:00:00+02:00."""
+    return instant.astimezone(_zone(zone)).isoformat()
+
+
 def period_of(instant: datetime, zone: str) -> Period:
     """The calendar month that holds `instant`."""
     local = instant.astimezone(_zone(zone))

@@ -13,7 +13,7 @@ from domain.facts import (
     PlanChangeWithdrawn,
 )
 from domain.orders import services_suspended
-from domain.periods import local_date, next_boundary, start_of_day
+from domain.periods import local_date, local_text, next_boundary, start_of_day
 from domain.prices import connection_fee, plan_in_force, with_tax
 from domain.queue import affordable
 from domain.refusals import Code, Refusal
@@ -56,7 +56,7 @@ def plan_change_notice(case: Case, deadline: datetime, earliest: datetime) -> Re
     days = case.regulations.plan_change_notice_days
     return Refusal(
         code=Code.NOTICE_TOO_SHORT,
-        message=f"{days} days' notice before the period's end were needed, that was {deadline.isoformat()}",
+        message=f"{days} days' notice before the period's end were needed, that was {local_text(deadline, case.zone)}",
         earliest=earliest,
     )
 

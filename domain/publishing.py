@@ -10,7 +10,7 @@ from domain.catalogue import Catalogue, Regulations, evolve_catalogue, read_regu
 from domain.commands import CATALOGUE_SUBJECT, Command, PublishRegulations, PublishTariff
 from domain.documents import Fault
 from domain.facts import CatalogueFact, CommandRefused, Recorded, RegulationsPublished, TariffPublished
-from domain.periods import add_days
+from domain.periods import add_days, local_text
 from domain.refusals import Code, Malformed, Refusal
 from domain.rules import basis_of, rule_of
 
@@ -141,9 +141,9 @@ def _regulations(catalogue: Catalogue, document: Any, now: datetime, earliest: d
     allowed = max(_notice_over(known[-1], fact, now), earliest) if known else earliest
     refusal = _not_changeable(known[-1], proposed) if known else None
     if refusal is None and fact.effective_from < earliest:
-        refusal = effective_in_the_past(allowed)
+        refusal = effective_in_the_past(allowed, proposed.time_zone)
     if refusal is None and fact.effective_from < allowed:
-        refusal = regulations_notice(allowed)
+        refusal = regulations_notice(allowed, proposed.time_zone)
     return fact, refusal, "regulations-notice", clauses
 
 
@@ -201,21 +201,21 @@ def _notice_over(present: Regulations, fact: RegulationsPublished, now: datetime
     return add_days(now, days, present.time_zone)
 
 
-def regulations_notice(allowed: datetime) -> Refusal:
+def regulations_notice(allowed: datetime, zone: str) -> Refusal:
     """A change of existing regulations needs its notice, longer for a material one (telnexx/regulations-notice)."""
     return Refusal(
         code=Code.NOTICE_TOO_SHORT,
         rule="regulations-notice",
-        message=f"with the notice that is needed, {allowed.isoformat()} is the first instant possible",
+        message=f"with the notice that is needed, {local_text(allowed, zone)} is the first instant possible",
         earliest=allowed,
     )
 
 
-def effective_in_the_past(allowed: datetime) -> Refusal:
+def effective_in_the_past(allowed: datetime, zone: str) -> Refusal:
     """A past decision is never repriced: nothing counts before its publication or the ledger's last instant."""
     return Refusal(
         code=Code.EFFECTIVE_IN_THE_PAST,
-        message=f"the past is decided; {allowed.isoformat()} is the first instant possible",
+        message=f"the past is decided; {local_text(allowed, zone)} is the first instant possible",
         earliest=allowed,
     )
 
@@ -238,7 +238,7 @@ def _tariff_refusal(
         accepted = ", ".join(regulations.currencies)
         return Refusal(code=Code.CURRENCY_NOT_ACCEPTED, message=f"{regulations.name} keeps accounts in {accepted}")
     if fact.effective_from < earliest:
-        return effective_in_the_past(earliest)
+        return effective_in_the_past(earliest, regulations.time_zone)
     return discount(regulations, fact)
 
 

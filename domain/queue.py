@@ -45,20 +45,19 @@ def queue(case: Case) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What the queue and the balance were, to tell afterwards whether something was freed."""
+    """What waited and what the balance was, to tell afterwards whether something was freed."""
 
-    head: Waiting | None
+    waiting: frozenset[Waiting]
     balance: Money
 
 
 def before(case: Case) -> Before:
-    return Before(case.state.queue[0] if case.state.queue else None, case.balance)
+    return Before(frozenset(case.state.queue), case.balance)
 
 
 def queue_if_freed(case: Case, was: Before) -> None:
-    """Pays the queue where the balance was raised, or the head that held it back has gone."""
-    head_left = was.head is not None and (not case.state.queue or case.state.queue[0] != was.head)
-    if head_left or case.balance > was.balance:
+    """Pays the queue where the balance was raised, or something that waited has gone."""
+    if case.balance > was.balance or not was.waiting <= frozenset(case.state.queue):
         queue(case)
 
 

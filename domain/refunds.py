@@ -55,15 +55,22 @@ def pay_out_balance(case: Case, rule: str) -> None:
 
 def pay_out_raise(case: Case, raised: Money, rule: str) -> None:
     """After the end, what raised the balance is due at once, less what was owed."""
-    amount = min(raised, case.balance)
-    if amount.units <= 0:
-        return
+    lots = tuple(lot.id for lot in case.state.account.lots)
+    pay_out_part(case, min(raised, case.balance), lots, rule)
+
+
+def pay_out_part(case: Case, amount: Money, lot_ids: tuple[str, ...], rule: str) -> None:
+    """`amount` out of those lots is due, rounded down; after the end the fraction is written off."""
     payable = amount.floor_minor()
-    if payable.units:
-        pay_out(case, None, payable, case.takes(payable), rule)
-    if case.state.standing.ended and amount > payable:
-        rest = amount - payable
-        case.record(RemainderWrittenOff(amount=rest, paid_from=case.takes(rest)), rule)
+    if payable.units > 0:
+        pay_out(case, None, payable, _takes_of(_lots(case, lot_ids), payable), rule)
+    rest = amount - payable
+    if rest.units > 0 and case.state.standing.ended:
+        case.record(RemainderWrittenOff(amount=rest, paid_from=_takes_of(_lots(case, lot_ids), rest)), rule)
+
+
+def _lots(case: Case, lot_ids: tuple[str, ...]) -> tuple[Lot, ...]:
+    return tuple(lot for lot in case.state.account.lots if lot.id in lot_ids)
 
 
 def write_off(case: Case, rule: str) -> None:
@@ -178,7 +185,7 @@ def unused_deposits(case: Case, request: RequestRefund) -> None:
     pay_out(case, refund, amount, takes, rule, method=request.method)
     rest = total - amount
     if rest.units and case.state.standing.ended:
-        left = tuple(lot for lot in case.state.account.lots if any(one.id == lot.id for one in lots))
+        left = _lots(case, tuple(lot.id for lot in lots))
         case.record(RemainderWrittenOff(amount=rest, paid_from=_takes_of(left, rest)), rule)
 
 

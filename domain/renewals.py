@@ -76,7 +76,7 @@ def _unpaid(case: Case, rental: Rental, bill: Bill) -> bool:
 
 def _renew_by_invoice(case: Case, rental: Rental, bill: Bill) -> None:
     policy = case.regulations.unpaid_renewal
-    payable = not bill.total.units or (not case.state.invoices and bill.total <= case.balance)
+    payable = case.balance.units >= 0 and bill.total <= case.balance
     if policy == "end" and not payable:
         _unpaid(case, rental, bill)
         return

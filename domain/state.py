@@ -10,7 +10,7 @@ fact that was recorded after the boundary, so both end in the same state.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 from domain.facts import (
     AdjustmentPosted,
@@ -323,6 +323,16 @@ def evolve(state: State, recorded: Recorded) -> State:
     return _applied(followed, fact, recorded)
 
 
+def resumed(state: Subscriber) -> Subscriber:
+    """The state of a log that ends here: what was due by its last instant has been decided, also where no fact says so.
+
+    A store answers with this for what it has folded; before the last fact nobody can know whether more follow.
+    """
+    while state.next_boundary <= state.as_of:
+        state = pass_boundary(state)
+    return pass_replacements(state, state.as_of, inclusive=True) if state.replacements else state
+
+
 def pass_boundary(state: Subscriber) -> Subscriber:
     """The next boundary is behind: every rental that it left unpaid waits in the queue, in the order first rented."""
     boundary = state.next_boundary
@@ -419,7 +429,7 @@ def _passed_silently(state: Subscriber, recorded: Recorded) -> Subscriber:
 def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Subscriber:
     match fact:
         case UsageCharged():
-            return _debited(_used(state, fact), fact.amount, fact.paid_from)
+            return _used(state, fact)
         case DepositCredited():
             return _deposited(state, fact, recorded)
         case PeriodicServiceCharged():
@@ -542,8 +552,8 @@ def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Sub
             assert_never(fact)
 
 
-def _standing(state: Subscriber, **changes: object) -> Subscriber:
-    return replace(state, standing=replace(state.standing, **changes))  # type: ignore[arg-type]
+def _standing(state: Subscriber, **changes: Any) -> Subscriber:
+    return replace(state, standing=replace(state.standing, **changes))
 
 
 def _rental(state: Subscriber, number: str) -> Rental:
@@ -582,15 +592,19 @@ def _with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
 def _debited(state: Subscriber, amount: Money, takes: Takes) -> Subscriber:
     if not amount.units:
         return state
-    account = state.account
-    changed = replace(account, balance=account.balance - amount, lots=_taken(account.lots, takes), spent=True)
-    return replace(state, account=changed)
+    return replace(state, account=_spent(state.account, amount, takes))
+
+
+def _spent(account: Account, amount: Money, takes: Takes) -> Account:
+    lots = _taken(account.lots, takes)
+    return Account(balance=account.balance - amount, lots=lots, deposits=account.deposits, spent=True)
 
 
 def _taken(lots: tuple[Lot, ...], takes: Takes) -> tuple[Lot, ...]:
     if len(lots) == 1 and len(takes) == 1 and lots[0].id == takes[0].lot:
         left = lots[0].left - takes[0].amount
-        return (replace(lots[0], left=left),) if left.units else ()
+        only = lots[0]
+        return (Lot(id=only.id, left=left, received_at=only.received_at, method=only.method),) if left.units else ()
     taken = {take.lot: take.amount for take in takes}
     rest = (replace(lot, left=lot.left - taken[lot.id]) if lot.id in taken else lot for lot in lots)
     return tuple(lot for lot in rest if lot.left.units)
@@ -604,10 +618,19 @@ def _deposited(state: Subscriber, fact: DepositCredited, recorded: Recorded) -> 
 
 
 def _used(state: Subscriber, fact: UsageCharged) -> Subscriber:
-    if not fact.included:
-        return state
-    units = _rental(state, fact.number).units[fact.service]
-    return _units_set(state, fact.number, fact.service, replace(units, left=units.left - fact.included))
+    """Included units, then money, in one step: no fact is more frequent."""
+    changes: dict[str, Any] = {}
+    if fact.included:
+        rental = _rental(state, fact.number)
+        units = rental.units[fact.service]
+        left = Units(left=units.left - fact.included, until=units.until)
+        changes["rentals"] = {
+            **state.rentals,
+            fact.number: replace(rental, units={**rental.units, fact.service: left}),
+        }
+    if fact.amount.units:
+        changes["account"] = _spent(state.account, fact.amount, fact.paid_from)
+    return replace(state, **changes) if changes else state
 
 
 def _units_set(state: Subscriber, number: str, service: str, units: Units | None) -> Subscriber:

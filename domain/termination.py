@@ -12,7 +12,7 @@ from domain.facts import (
     ViolationRecorded,
     WarningIssued,
 )
-from domain.periods import add_days, period_of
+from domain.periods import add_days, local_text, period_of
 from domain.refusals import Code, Refusal
 
 
@@ -131,7 +131,7 @@ def _already_announced(case: Case, ends_at: datetime) -> Refusal | None:
         return None
     return Refusal(
         code=Code.TERMINATION_ALREADY_ANNOUNCED,
-        message=f"the agreement ends at {announced.ends_at.isoformat()} already",
+        message=f"the agreement ends at {local_text(announced.ends_at, case.zone)} already",
     )
 
 

@@ -15,9 +15,10 @@ Copier = Callable[[Any, Mapping[str, Any]], Any]
 
 def replace(record: Record, **changes: Any) -> Record:
     """A copy of `record` with `changes`; TypeError for a field that it does not have."""
-    copier, names = _copier(type(record))
+    cls: type = type(record)
+    copier, names = _copier(cls)
     if not changes.keys() <= names:
-        raise TypeError(f"{type(record).__name__} has no field {', '.join(sorted(changes.keys() - names))}")
+        raise TypeError(f"{cls.__name__} has no field {', '.join(sorted(changes.keys() - names))}")
     copied: Record = copier(record, changes)
     return copied
 
