@@ -71,6 +71,11 @@ class Writer:
         """Commands decided and not yet committed."""
         return len(self._group.answers)
 
+    @property
+    def sequence(self) -> int:
+        """The sequence of the last fact that was decided."""
+        return self._sequence
+
     def execute(self, value: Any) -> Outcome:
         """The outcome of one command; it may be told to its sender once `commit` has returned."""
         try:

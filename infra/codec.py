@@ -216,11 +216,15 @@ def _coder(cls: type[Fact]) -> Coder:
     amounts = [field.name for field in fields(cls) if hints[field.name] is Money]
     first_amount = amounts[0] if amounts and "currency" not in hints else None
 
+    foreign = "paid" if cls is RefundPaid else None
+
     def from_json(data: dict[str, Any]) -> Fact:
         currency = data.get("currency", "")
-        given = {field.name: field.decode(data[field.name], currency) for field in compiled if field.name in data}
-        if cls is RefundPaid:
-            given["paid"] = Money.parse(data["paid"], data["paid_currency"])
+        given = {
+            field.name: field.decode(data[field.name], data["paid_currency"] if field.name == foreign else currency)
+            for field in compiled
+            if field.name in data
+        }
         return cls(**given)
 
     name = WIRE_TYPES[cls]

@@ -12,7 +12,7 @@ from domain.case import Call
 from domain.commands import CATALOGUE_SUBJECT
 from domain.facts import Recorded
 from domain.publishing import CatalogueState, evolve_publication
-from domain.state import State, Subscriber, Unregistered, evolve
+from domain.state import State, Subscriber, Unregistered, evolve, resumed
 from infra import codec, snapshots
 from infra.embedded import recorder as sql
 from infra.embedded.application import LedgerApplication, Snapshot
@@ -52,7 +52,7 @@ class EmbeddedShard:
         row = self._recorder.one(SELECT_INSTANT, (subject,))
         if row is not None and isinstance(state, Subscriber):
             state = replace(state, as_of=max(state.as_of, codec.parse_instant(row[0])))
-        return state
+        return resumed(state) if isinstance(state, Subscriber) else state
 
     def past(self, subject: str) -> "StoredPast":
         return StoredPast(self._application, subject)
