@@ -1,0 +1,1 @@
+"""What waits for its money: orders, renewals of suspended rentals, invoices."""

@@ -1,0 +1,1 @@
+"""Deposit lots, what is left of each, and what each paid for."""

@@ -1,0 +1,1 @@
+"""The agreement with each subscriber as it stands, and each change of plan."""

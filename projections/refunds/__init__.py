@@ -1,0 +1,1 @@
+"""Refunds from request to payout, and disputes from their opening to what was decided."""

@@ -1,0 +1,319 @@
+"""What the views answer is what the domain's own fold of the log says."""
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from domain import clock
+from domain.accounts import balance_change, postings
+from domain.facts import CommandRefused, InvoiceIssued, Recorded
+from domain.money import Money
+from domain.state import Subscriber
+from infra import codec
+from infra.embedded.folder import EmbeddedLedger
+from infra.views.reading import UnknownSubscriber, Views, plain
+from tests.projections.conftest import entries_of
+
+
+def states(ledger: EmbeddedLedger) -> list[Subscriber]:
+    loaded = (ledger.shard.load(subject) for subject in facts_of(ledger))
+    return [state for state in loaded if isinstance(state, Subscriber)]
+
+
+def facts_of(ledger: EmbeddedLedger) -> dict[str, list[Recorded]]:
+    by_subject = defaultdict(list)
+    for _, state in entries_of(ledger.folder):
+        recorded = codec.decode(state).recorded
+        by_subject[recorded.subject].append(recorded)
+    return by_subject
+
+
+def test_balances_are_those_of_the_states(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        for state in states(ledger):
+            balance = views.balance(state.subject)
+            assert balance.balance == str(state.account.balance)
+            assert balance.currency == state.profile.currency
+            outstanding = sum(invoice.outstanding.units for invoice in state.invoices.values())
+            if balance.outstanding is not None:
+                assert balance.outstanding == str(Money(outstanding, state.profile.currency))
+            else:
+                assert not state.invoices
+
+
+def test_lots_hold_what_the_states_say(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        for state in states(ledger):
+            expected = {lot.id: str(lot.left) for lot in state.account.lots}
+            lots = views.lots(state.subject)
+            assert {lot.id: lot.left for lot in lots if Money.parse(lot.left, lot.currency)} == expected
+            for lot in lots:
+                paid = sum(Money.parse(part.amount, lot.currency).units for part in views.paid_by(lot.id))
+                filled = Money.parse(lot.filled_debt, lot.currency).units
+                credited, left = Money.parse(lot.credited, lot.currency), Money.parse(lot.left, lot.currency)
+                assert credited.units - filled - paid == left.units
+
+
+def test_a_balance_as_of_and_known_at_counts_what_was_in_effect_and_known(ledger: EmbeddedLedger) -> None:
+    """Both instants are included."""
+    facts = facts_of(ledger)
+    with Views(ledger) as views:
+        for state in states(ledger):
+            own = facts[state.subject]
+            instants = sorted({one.effective_at for one in own} | {one.recorded_at for one in own})
+            instants = [instants[0] - timedelta(days=1), *instants[:: max(1, len(instants) // 8)], instants[-1]]
+            for as_of in instants:
+                for known_at in (None, *instants[::3]):
+                    expected = sum(
+                        balance_change(one.subject, one.fact)
+                        for one in own
+                        if one.effective_at <= as_of and (known_at is None or one.recorded_at <= known_at)
+                    )
+                    balance = views.balance(state.subject, as_of=as_of, known_at=known_at)
+                    assert balance.balance == str(Money(expected, state.profile.currency))
+                    assert balance.available is None
+                    assert balance.refundable is None
+
+
+def test_a_statement_runs_from_its_opening_to_its_closing(ledger: EmbeddedLedger) -> None:
+    facts = facts_of(ledger)
+    with Views(ledger) as views:
+        for state in states(ledger):
+            currency = state.profile.currency
+            whole = views.statement(state.subject)
+            assert whole.opening == str(Money(0, currency))
+            assert whole.closing == str(state.account.balance)
+            moving = [one for one in facts[state.subject] if balance_change(one.subject, one.fact)]
+            expected = [one.id for one in sorted(moving, key=lambda one: (one.effective_at, one.version))]
+            assert [line.id for line in whole.lines if Money.parse(line.amount, currency)] == expected
+            running = 0
+            for line in whole.lines:
+                running += Money.parse(line.amount, currency).units
+                assert line.balance == str(Money(running, currency))
+            if whole.lines:
+                middle = whole.lines[len(whole.lines) // 2].effective_at
+                first, second = views.statement(state.subject, end=middle), views.statement(state.subject, start=middle)
+                assert first.closing == second.opening
+                assert first.lines + second.lines == whole.lines
+                assert second.closing == whole.closing
+
+
+def test_debits_equal_credits_at_every_instant(ledger: EmbeddedLedger) -> None:
+    facts = [one for own in facts_of(ledger).values() for one in own]
+    instants = sorted({one.effective_at for one in facts})
+    with Views(ledger) as views:
+        for as_of in (None, instants[0], instants[len(instants) // 2], instants[-1]):
+            found = views.trial_balance(as_of)
+            assert found.totals
+            for total in found.totals:
+                assert total.debit == total.credit
+                assert not Money.parse(total.balance, total.currency)
+            sums: dict[tuple[str, str], int] = defaultdict(int)
+            for one in facts:
+                for posting in postings(one.subject, one.fact):
+                    if as_of is None or one.effective_at <= as_of:
+                        sums[posting.account, posting.amount.currency] += posting.amount.units
+            accounts = {(one.account, one.currency): one.balance for one in found.accounts}
+            assert accounts == {key: str(Money(units, key[1])) for key, units in sums.items()}
+
+
+def test_the_journal_is_every_posting_in_the_order_of_the_log(ledger: EmbeddedLedger) -> None:
+    expected = []
+    for sequence, state in entries_of(ledger.folder):
+        recorded = codec.decode(state).recorded
+        lines = [
+            (one.account, str(one.amount), one.amount.currency) for one in postings(recorded.subject, recorded.fact)
+        ]
+        if lines:
+            expected.append((sequence, recorded.id, lines))
+    with Views(ledger) as views:
+        found = [
+            (entry.sequence, entry.id, [(one.account, one.amount, one.currency) for one in entry.postings])
+            for entry in views.journal()
+        ]
+    assert found == expected
+
+
+def test_rented_numbers_and_their_holders(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        held = {(state.subject, number) for state in states(ledger) for number in state.rentals}
+        numbers = {row[0] for row in views._connection.execute("SELECT number FROM tenures")}
+        assert {number for _, number in held} <= numbers
+        found = {
+            (tenure.subscriber, number) for number in numbers for tenure in views.number(number) if tenure.until is None
+        }
+        assert found == held
+        for number in numbers:
+            for tenure in views.number(number):
+                assert tenure.until is None or tenure.since <= tenure.until
+        assert views.number("+000") == ()
+
+
+def test_rentals_are_as_the_states_say(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        for state in states(ledger):
+            rows = views._connection.execute(
+                "SELECT number, service, channels, autorenew, plan, paid_until, suspended_since IS NOT NULL "
+                "FROM rentals WHERE subject = ? AND rented_at IS NOT NULL AND ended_at IS NULL",
+                (state.subject,),
+            )
+            assert {tuple(row) for row in rows} == {
+                (
+                    one.number,
+                    one.service,
+                    one.channels,
+                    one.autorenew,
+                    one.plan,
+                    one.paid_until.isoformat()[:-6],
+                    one.suspended,
+                )
+                for one in state.rentals.values()
+            }
+
+
+def test_agreements_are_as_the_states_say(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        for state in states(ledger):
+            statement = views.statement(state.subject)
+            assert (statement.plan, statement.holder) == (state.profile.plan, state.profile.holder)
+            assert views.time_zone(state.subject) == state.profile.time_zone
+            pending = [change.plan for change in views.plan_changes(state.subject) if change.outcome is None]
+            assert pending == ([state.scheduled_plan] if state.scheduled_plan else [])
+
+
+def test_what_waits_is_what_the_states_say(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        for state in states(ledger):
+            dues = views.dues(state.subject)
+            assert {one.number for one in dues if one.kind == "order"} == set(state.orders)
+            invoices = {one.id: one.outstanding for one in dues if one.kind == "invoice"}
+            assert invoices == {one.id: str(one.outstanding) for one in state.invoices.values()}
+            renewals = {one.number for one in dues if one.kind == "renewal"}
+            waiting = {item.number for item in state.queue if item.renewal}
+            assert waiting <= renewals
+            last = ledger.shard.last_instant()
+            assert last is not None
+            late = {one.number for one in state.rentals.values() if one.suspended or one.paid_until <= last}
+            assert renewals <= waiting | late
+
+
+def test_refunds_and_disputes_are_as_the_states_say(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        for state in states(ledger):
+            refunds = {one.id: one for one in views.refunds(state.subject)}
+            assert set(refunds) == set(state.refunds)
+            for name, refund in state.refunds.items():
+                assert refunds[name].amount == (str(refund.due) if refund.due is not None else None)
+                assert (refunds[name].paid_at is not None) == refund.paid
+            disputes = {one.id: one for one in views.disputes(state.subject)}
+            assert {name: (one.charge, one.resolved_at is not None) for name, one in disputes.items()} == {
+                name: (one.charge, one.resolved) for name, one in state.disputes.items()
+            }
+
+
+def test_usage_sums_to_what_was_charged(ledger: EmbeddedLedger) -> None:
+    facts = facts_of(ledger)
+    with Views(ledger) as views:
+        for subject in facts:
+            used: dict[str, int] = defaultdict(int)
+            for one in facts[subject]:
+                if type(one.fact).__name__ in ("UsageCharged", "UsageCutOff"):
+                    used[one.fact.usage] += getattr(one.fact, "amount", one.fact.rate.zero()).units  # type: ignore[union-attr]
+            found: dict[str, int] = defaultdict(int)
+            for call in views.usage(subject):
+                found[call.usage] += Money.parse(call.amount, call.currency).units
+            assert found == used
+
+
+def test_nothing_falls_due_that_is_not_among_the_deadlines(ledger: EmbeddedLedger) -> None:
+    """A deadline may be early; it may not be missing, nor late."""
+    catalogue = ledger.catalogue.load().catalogue
+    horizon = datetime(2100, 1, 1, tzinfo=UTC)
+    with Views(ledger) as views:
+        first: dict[str, datetime] = {}
+        for deadline in views.deadlines(horizon):
+            first.setdefault(deadline.subscriber, deadline.at)
+        for state in states(ledger):
+            due = clock.due(state, catalogue)
+            if due is not None:
+                assert first[state.subject] <= due, state.subject
+                assert state.subject in {one.subscriber for one in views.deadlines(due)}
+
+
+def test_an_ended_agreement_has_no_deadline(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        listed = {one.subscriber for one in views.deadlines(datetime(2100, 1, 1, tzinfo=UTC))}
+        for state in states(ledger):
+            if state.standing.ended and not state.invoices:
+                assert state.subject not in listed
+
+
+def test_every_fact_is_a_decision_with_its_command(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        for sequence, state in entries_of(ledger.folder):
+            stored = codec.decode(state)
+            decision = views.decision(stored.recorded.id)
+            assert decision is not None
+            assert (decision.sequence, decision.state) == (sequence, state)
+            assert (decision.basis, decision.command) == (stored.recorded.basis, stored.caused_by)
+            assert (decision.effective_at, decision.recorded_at) == (
+                stored.recorded.effective_at,
+                stored.recorded.recorded_at,
+            )
+            assert decision.due == stored.recorded.due
+            assert decision.command_value is not None
+            assert decision.command_value["id"] == stored.caused_by
+            fact = stored.recorded.fact
+            assert decision.code == (fact.code if isinstance(fact, CommandRefused) else None)
+
+
+def test_there_is_no_decision_without_a_fact(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        assert [views.decision(name) for name in ("s-1/99999", "s-1/01", "s-1", "", "nobody/1")] == [None] * 5
+
+
+def test_a_publication_is_a_decision_too(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        decision = views.decision("catalogue/1")
+        assert decision is not None
+        assert (decision.type, decision.command, decision.command_value) == ("regulations-published", "initial", None)
+        assert views.timeline("catalogue")[0].id == "catalogue/1"
+
+
+def test_a_timeline_is_every_fact(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        for subject, own in facts_of(ledger).items():
+            assert [entry.fact for entry in views.timeline(subject)] == [one.fact for one in own]
+        assert views.timeline("nobody") == ()
+
+
+def test_nobody_has_no_balance(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        for ask in (views.balance, views.statement, views.dues, views.time_zone):
+            with pytest.raises(UnknownSubscriber, match="there is no subscriber nobody"):
+                ask("nobody")
+
+
+def test_the_views_stand_at_the_end_of_the_log(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        position = views.position()
+        assert position.sequence == position.log == ledger.shard.sequence()
+
+
+def test_answers_are_plain_json(ledger: EmbeddedLedger) -> None:
+    with Views(ledger) as views:
+        subject = states(ledger)[0].subject
+        answer = plain(views.balance(subject))
+        assert answer["subscriber"] == subject
+        entry = next(one for one in views.timeline(subject) if one.type != "command-refused")
+        assert plain(entry)["effective_at"].endswith("Z")
+        decision = views.decision(entry.id)
+        assert plain(decision)["state"]["id"] == entry.id
+
+
+def test_an_invoice_is_never_missed(recorded: dict[int, Path]) -> None:
+    """The ledgers of these tests have invoices, so that what is said of them above is said of something."""
+    kinds = {type(codec.decode(state).recorded.fact) for one in recorded.values() for _, state in entries_of(one)}
+    assert InvoiceIssued in kinds
