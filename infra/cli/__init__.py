@@ -1,0 +1,1 @@
+"""The command line of CONTRACT §8, a module per verb."""

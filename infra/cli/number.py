@@ -1,0 +1,36 @@
+"""`subledger number`: who held a number, and when."""
+
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from infra.cli.opening import opened_views, zone_of
+from infra.cli.options import examples, json_option, ledger_option
+from infra.cli.output import print_json, print_table, say
+from infra.explain.words import local, reason
+from infra.views.reading import Tenure
+
+
+@click.command(epilog=examples("subledger number +380441234567"))
+@click.argument("number")
+@json_option
+@ledger_option
+def command(number: str, as_json: bool, folder: Path) -> None:
+    """Tell who held NUMBER, from when until when, and why it was given back."""
+    with opened_views(folder) as (_, views):
+        tenures = views.number(number)
+        zones = {tenure.subscriber: zone_of(views, tenure.subscriber) for tenure in tenures}
+    if as_json:
+        for tenure in tenures:
+            print_json(tenure)
+    elif tenures:
+        rows = (_row(tenure, zones[tenure.subscriber]) for tenure in tenures)
+        print_table(("subscriber", "service", "since", "until", "why it ended"), rows, title=number)
+    else:
+        say(f"nobody has held {number}")
+
+
+def _row(tenure: Tenure, zone: ZoneInfo) -> tuple[str, ...]:
+    until = local(tenure.until, zone) if tenure.until else "held now"
+    return tenure.subscriber, tenure.service, local(tenure.since, zone), until, reason(tenure.reason or "")

@@ -1,0 +1,91 @@
+"""What is printed on stdout: JSON lines for programs, tables of at most 100 columns for people."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import orjson
+
+from infra.cli.failures import Unusable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+WIDEST_COLUMNS = 100
+
+Row = Sequence[str]
+
+
+def stdout() -> BinaryIO:
+    """The bytes of stdout; Unusable where the process was started without one."""
+    stream = sys.stdout
+    if stream is None:
+        raise Unusable("stdout is closed; there is nowhere to print to")
+    return stream.buffer
+
+
+def print_json(value: Any) -> None:
+    """One record or object as one line of JSON, instants as UTC with a Z."""
+    stdout().write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Row], *, footer: Row | None = None, title: str = "") -> None:
+    """A table; a column whose title begins with `>` is aligned to the right, and only the last one is folded."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title_justify="left", show_footer=footer is not None
+    )
+    for index, column in enumerate(columns):
+        table.add_column(
+            Text(column.removeprefix(">")),
+            Text(footer[index]) if footer else "",
+            justify="right" if column.startswith(">") else "left",
+            overflow="fold",
+            no_wrap=False,
+        )
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    _print(*([Text(title)] if title else []), table)
+
+
+def print_fields(fields: Iterable[tuple[str, str]]) -> None:
+    """Names and values, one below the other; long values are folded beside their name."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in fields:
+        grid.add_row(Text(name, style="bold"), Text(value))
+    _print(grid)
+
+
+def say(words: str) -> None:
+    """Talk, on stderr."""
+    print(words, file=sys.stderr)
+
+
+def print_heading(words: str) -> None:
+    """A line above a part of a longer answer."""
+    from rich.text import Text
+
+    _print(Text(f"\n{words}\n", style="bold"))
+
+
+def _print(*parts: "RenderableType") -> None:
+    """Prints without the blanks that fill up the last column of a table."""
+    from rich.console import Console
+
+    out = stdout()
+    console = Console(highlight=False, emoji=False)
+    console.width = min(console.width, WIDEST_COLUMNS) if console.is_terminal else WIDEST_COLUMNS
+    with console.capture() as captured:
+        for part in parts:
+            console.print(part)
+    lines = captured.get().split("\n")
+    out.write("\n".join(line.rstrip(" ") for line in lines).encode())
+    out.flush()

@@ -1,0 +1,109 @@
+"""`subledger rehearse`: what would happen until an instant, on a copy in memory."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from consumers.intake import LARGEST_LINE_BYTES
+from consumers.outcomes import Outcome
+from consumers.writer import Writer
+from domain.clock import due
+from infra import codec
+from infra.cli.lines import BLOCK_LINES, LineReader
+from infra.cli.opening import common_zone, subjects
+from infra.cli.options import examples, instant_of, json_option, ledger_option
+from infra.cli.output import print_json, print_table, say
+from infra.cli.rehearsal import Rehearsal
+from infra.cli.run import Opened, answer
+from infra.embedded.folder import EmbeddedLedger
+from infra.explain.words import local, words
+
+ACTOR = "rehearsal"
+
+
+@click.command(
+    epilog=examples(
+        "subledger rehearse --until 2026-04-02T00:00:00+03:00                the clock alone",
+        "subledger rehearse --until 2026-04-02T00:00:00+03:00 plans.jsonl    these commands first",
+    )
+)
+@click.argument("file", metavar="[FILE]", required=False)
+@click.option("--until", "until", metavar="T", required=True, help="How far the clock runs.")
+@json_option
+@ledger_option
+def command(file: str | None, until: str, as_json: bool, folder: Path) -> None:
+    """Show what would happen until an instant: the commands of FILE, if any, then everything that falls due.
+
+    Works on a copy in memory; nothing is recorded. With --json one outcome a line: those of FILE in order, then one for
+    every subscriber to whom something happens by time alone.
+    """
+    with EmbeddedLedger(folder) as ledger:
+        instant = instant_of(until, "--until", lambda: common_zone(ledger))
+        rehearsal = Rehearsal(ledger)
+        writer = rehearsal.writer()
+        outcomes = list(_of_file(file, writer))
+        outcomes += _of_time([*subjects(ledger), *rehearsal.subjects()], writer, instant)
+        writer.commit()
+        if as_json:
+            for outcome in outcomes:
+                print_json(outcome)
+        else:
+            _show(rehearsal, outcomes)
+    say("nothing was recorded")
+
+
+def _of_file(file: str | None, writer: Writer) -> Iterator[Outcome]:
+    """The outcomes of the file's commands, each at its own instant."""
+    if file is None:
+        return
+    with Opened(file) as (descriptor, _):
+        for block in LineReader(descriptor, LARGEST_LINE_BYTES).blocks():
+            for line in block:
+                yield answer(line, writer)
+            writer.commit()
+
+
+def _of_time(everybody: Iterable[str], writer: Writer, until: datetime) -> Iterator[Outcome]:
+    """One outcome for every subscriber to whom time alone does something up to `until`."""
+    for subscriber in sorted(set(everybody)):
+        next_due = due(writer.state(subscriber), writer.catalogue.catalogue)
+        if next_due is not None and next_due <= until:
+            outcome = writer.execute(_tick(subscriber, until))
+            if outcome.get("events"):
+                yield {"subscriber": subscriber, **outcome}
+        if writer.undecided >= BLOCK_LINES:
+            writer.commit()
+
+
+def _tick(subscriber: str, until: datetime) -> dict[str, Any]:
+    instant = codec.format_instant(until)
+    return {
+        "id": f"rehearsal until {instant}",
+        "type": "AdvanceClock",
+        "subscriber": subscriber,
+        "at": instant,
+        "actor": ACTOR,
+        "data": {},
+    }
+
+
+def _show(rehearsal: Rehearsal, outcomes: list[Outcome]) -> None:
+    """What would be recorded, in the order in which it would count, and the balances after it."""
+    facts = sorted(rehearsal.facts, key=lambda stored: (stored.recorded.effective_at, stored.sequence))
+    if not facts:
+        say("nothing would happen")
+        return
+    zones = {subject: rehearsal.zone(subject) for subject in {stored.recorded.subject for stored in facts}}
+    rows = []
+    for stored in facts:
+        recorded = stored.recorded
+        zone = zones[recorded.subject]
+        rows.append((local(recorded.effective_at, zone), recorded.subject, words(recorded.fact, zone)))
+    print_table(("would count from", "subscriber", "what"), rows)
+    print_table(("subscriber", ">balance now", ">balance then", ""), rehearsal.balances())
+    refused = sum(outcome["status"] in ("refused", "invalid") for outcome in outcomes)
+    if refused:
+        say(f"{refused} commands would be refused or are invalid")

@@ -1,0 +1,122 @@
+"""`subledger run`: executes commands in order, and prints each outcome once its facts are stored."""
+
+import gc
+import os
+import sys
+from collections import Counter
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from consumers import outcomes
+from consumers.intake import LARGEST_LINE_BYTES
+from consumers.outcomes import Outcome
+from consumers.ports import StoreError
+from consumers.writer import Writer
+from domain.documents import Fault
+from infra.cli.failures import Incomplete, Unusable, WrongFound
+from infra.cli.lines import LineReader
+from infra.cli.options import examples, ledger_option
+from infra.cli.output import say, stdout
+from infra.cli.progress import Advance, bar_on_terminal
+from infra.embedded.folder import EmbeddedLedger
+from infra.views.follower import Follower
+
+COLLECT_AFTER_ALLOCATIONS = 100_000
+"""States and facts have no cycles; looking for some after every 700 allocations would cost a tenth of the time."""
+LONG_FILE_BYTES = 1_000_000
+"""A file from this size on shows a progress bar."""
+
+
+@click.command(
+    epilog=examples(
+        "subledger run commands.jsonl                          into ./ledger, which is made if need be",
+        "subledger run commands.jsonl --ledger books > outcomes.jsonl",
+        "generate-commands | subledger run - --strict          exit 1 if any was refused or invalid",
+    )
+)
+@click.argument("file", metavar="FILE")
+@click.option("--strict", is_flag=True, help="Exit 1 when a command was refused or invalid.")
+@click.option("--json", is_flag=True, expose_value=False, help="Outcomes are JSON lines anyway.")
+@ledger_option
+def command(file: str, strict: bool, folder: Path) -> None:
+    """Execute the commands of FILE (- for stdin), one JSON object a line.
+
+    Prints one outcome a line, in order, each after its facts are stored. The same file may be run again: commands that
+    were executed before are answered with their first outcome, marked duplicate, and nothing is recorded twice.
+    """
+    with Opened(file) as (descriptor, size), EmbeddedLedger(folder, create=True) as ledger:
+        counts: Counter[str] = Counter()
+        reader = LineReader(descriptor, LARGEST_LINE_BYTES)
+        with bar_on_terminal(size, "executing", long=LONG_FILE_BYTES) as advance:
+            try:
+                writer = ledger.writer()
+                with Follower(folder, writer.sequence) as follower:
+                    execute(reader, writer, stdout(), counts, advance, follower)
+            except StoreError as error:
+                done = sum(counts.values())
+                raise Incomplete(f"stopped after {done:,} commands, which are stored: {error}") from None
+    say(summary(counts))
+    if strict and counts["refused"] + counts["invalid"]:
+        raise WrongFound
+
+
+def execute(
+    reader: LineReader, writer: Writer, out: Any, counts: Counter[str], advance: Advance, follower: Follower
+) -> None:
+    """Executes every line; a block of lines is one commit, its outcomes are written to `out` after it."""
+    gc.set_threshold(COLLECT_AFTER_ALLOCATIONS)
+    for block in reader.blocks():
+        answers = [answer(line, writer) for line in block]
+        writer.commit()
+        follower.committed(writer.sequence)
+        out.write(b"".join(orjson.dumps(outcome, option=orjson.OPT_APPEND_NEWLINE) for outcome in answers))
+        out.flush()
+        counts.update(outcome["status"] for outcome in answers)
+        advance(reader.bytes_read)
+
+
+def answer(line: bytes | None, writer: Writer) -> Outcome:
+    """The outcome of one line; None is a line that was too long to be read."""
+    if line is None:
+        return outcomes.invalid(None, Fault("", f"expected a line of at most {LARGEST_LINE_BYTES} bytes"))
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return outcomes.invalid(None, Fault("", f"expected a JSON object, found none: {error}"))
+    return writer.execute(value)
+
+
+def summary(counts: Counter[str]) -> str:
+    """How many commands ended how, for people."""
+    parts = [f"{counts[status]:,} {status}" for status in ("accepted", "refused", "duplicate", "invalid")]
+    return f"{sum(counts.values()):,} commands: {', '.join(parts)}"
+
+
+class Opened(AbstractContextManager[tuple[int, int | None]]):
+    """The descriptor of FILE and its size; stdin for `-`, of no known size."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._descriptor = -1
+
+    def __enter__(self) -> tuple[int, int | None]:
+        if self._file == "-":
+            if sys.stdin is None:
+                raise Unusable("stdin is closed; there is nothing to read")
+            return sys.stdin.fileno(), None
+        try:
+            self._descriptor = os.open(self._file, os.O_RDONLY)
+        except OSError as error:
+            raise Unusable(f"{self._file}: {(error.strerror or str(error)).lower()}") from None
+        if Path(self._file).is_dir():
+            os.close(self._descriptor)
+            raise Unusable(f"{self._file}: expected a file, found a folder")
+        return self._descriptor, os.fstat(self._descriptor).st_size
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)

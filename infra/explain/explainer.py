@@ -1,0 +1,195 @@
+"""Why a fact is as it is: when it counts, its clause, its tariff, its arithmetic, the command behind it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from consumers.ports import Stored
+from domain.catalogue import Catalogue
+from domain.commands import CATALOGUE_SUBJECT
+from domain.facts import WIRE_TYPES, CommandRefused, SubscriberRegistered, Takes
+from domain.publishing import CatalogueState, evolve_publication
+from domain.rules import LEDGER
+from infra import codec
+from infra.documents import clause_texts
+from infra.embedded.application import LedgerApplication
+from infra.embedded.folder import EmbeddedLedger
+from infra.explain.arithmetic import arithmetic
+from infra.explain.own_rules import OWN_RULES
+from infra.explain.words import money, words
+
+UTC_ZONE = ZoneInfo("UTC")
+SELECT_FACT = "SELECT state FROM stored_events WHERE originator_id = ? AND originator_version = ?"
+SELECT_FACTS_OF = "SELECT state FROM stored_events WHERE originator_id = ? ORDER BY originator_version"
+SELECT_BY_COMMAND = "SELECT subject, command, outcome FROM commands WHERE command_id = ? ORDER BY subject"
+SELECT_COMMAND = "SELECT command, outcome FROM commands WHERE subject = ? AND command_id = ?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """What a decision rests on: the clause's id, what it says, and the document it stands in."""
+
+    id: str
+    says: str | None
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidFrom:
+    """A part of a debit, and the deposit (or other credit) that paid it."""
+
+    lot: str
+    amount: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The ledger's no: its code, its reason with the numbers, and the first instant that would do, if any."""
+
+    code: str
+    message: str
+    earliest: datetime | None
+    balance: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedFor:
+    """A command and what was answered to it."""
+
+    command: Mapping[str, Any]
+    outcome: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """One fact explained. Amounts are decimal text, instants aware UTC; `time_zone` is the subscriber's."""
+
+    id: str
+    type: str
+    subject: str
+    says: str
+    effective_at: datetime
+    recorded_at: datetime
+    time_zone: str
+    due: bool
+    """It came by time alone."""
+    clause: Clause
+    regulations: str | None
+    """Name and version that decided."""
+    tariff: str | None
+    arithmetic: tuple[str, ...]
+    paid_from: tuple[PaidFrom, ...]
+    refused: Refused | None
+    command: Mapping[str, Any] | None
+    """The command that it was recorded with, as it was sent; None for what a new ledger begins with."""
+    with_it: tuple[str, ...]
+    """Ids of all facts recorded with the same command."""
+    data: Mapping[str, Any]
+
+
+class Explainer:
+    """Explains facts of one open ledger."""
+
+    def __init__(self, ledger: EmbeddedLedger) -> None:
+        self._ledger = ledger
+        self._texts = clause_texts()
+
+    def fact(self, fact_id: str) -> Explanation | None:
+        """The fact called `fact_id` (`s-1/7`), explained; None where there is none."""
+        subject, _, version = fact_id.rpartition("/")
+        stored = self._stored(subject, int(version)) if version.isdecimal() and len(version) < 19 else None
+        return None if stored is None else self._explained(stored)
+
+    def commands(self, command_id: str) -> list[AskedFor]:
+        """The commands with that id; an id is unique per subscriber only."""
+        rows = [
+            row
+            for application in (self._ledger.application, self._ledger.catalogue_application)
+            for row in application.shard.rows(SELECT_BY_COMMAND, (command_id,))
+        ]
+        return [AskedFor(command=orjson.loads(command), outcome=orjson.loads(outcome)) for _, command, outcome in rows]
+
+    def zone(self, subject: str) -> ZoneInfo:
+        """The subject's clock: that of its registration, else UTC."""
+        for row in self._application(subject).shard.rows(SELECT_FACTS_OF, (subject,)):
+            fact = codec.decode(row[0]).recorded.fact
+            if isinstance(fact, SubscriberRegistered):
+                return ZoneInfo(fact.time_zone)
+        return UTC_ZONE
+
+    def _application(self, subject: str) -> LedgerApplication:
+        catalogue = subject == CATALOGUE_SUBJECT
+        return self._ledger.catalogue_application if catalogue else self._ledger.application
+
+    def _stored(self, subject: str, version: int) -> Stored | None:
+        row = self._application(subject).shard.one(SELECT_FACT, (subject, version))
+        return codec.decode(row[0]) if row else None
+
+    def _explained(self, stored: Stored) -> Explanation:
+        recorded = stored.recorded
+        zone = self.zone(recorded.subject)
+        asked = self._asked_for(recorded.subject, stored.caused_by)
+        return Explanation(
+            id=recorded.id,
+            type=codec.short_name(WIRE_TYPES[type(recorded.fact)]),
+            subject=recorded.subject,
+            says=words(recorded.fact, zone),
+            effective_at=recorded.effective_at,
+            recorded_at=recorded.recorded_at,
+            time_zone=zone.key,
+            due=recorded.due,
+            clause=self._clause(recorded.basis),
+            regulations=self._regulations(stored),
+            tariff=getattr(recorded.fact, "tariff", None),
+            arithmetic=arithmetic(recorded.fact),
+            paid_from=self._paid_from(getattr(recorded.fact, "paid_from", ()), zone),
+            refused=_refused(recorded.fact, asked),
+            command=asked.command if asked else None,
+            with_it=tuple(event["id"] for event in asked.outcome["events"]) if asked else (),
+            data=codec.CODERS[type(recorded.fact)].to_json(recorded.fact),
+        )
+
+    def _asked_for(self, subject: str, command_id: str) -> AskedFor | None:
+        row = self._application(subject).shard.one(SELECT_COMMAND, (subject, command_id))
+        return AskedFor(command=orjson.loads(row[0]), outcome=orjson.loads(row[1])) if row else None
+
+    def _clause(self, basis: str) -> Clause:
+        text = self._texts.get(basis)
+        if text is not None:
+            return Clause(id=basis, says=text["says"], source=text.get("source"))
+        own = OWN_RULES.get(basis.removeprefix(f"{LEDGER}/")) if basis.startswith(f"{LEDGER}/") else None
+        return Clause(id=basis, says=own, source="a rule of this ledger's own" if own else None)
+
+    def _regulations(self, stored: Stored) -> str | None:
+        """The version in force when the fact counts from, by the catalogue that the decision knew."""
+        name = stored.source.partition("/")[2]
+        state = CatalogueState(catalogue=Catalogue())
+        for row in self._ledger.catalogue_application.shard.rows(SELECT_FACTS_OF, (CATALOGUE_SUBJECT,)):
+            published = codec.decode(row[0])
+            if published.sequence > stored.catalogue_sequence:
+                break
+            state = evolve_publication(state, published.recorded)
+        version = state.catalogue.in_force(name, stored.recorded.effective_at) if name else None
+        return f"{version.name} version {version.version}" if version else None
+
+    def _paid_from(self, takes: Takes, zone: ZoneInfo) -> tuple[PaidFrom, ...]:
+        paid = []
+        for take in takes:
+            subject, _, version = take.lot.rpartition("/")
+            lot = self._stored(subject, int(version))
+            says = words(lot.recorded.fact, zone) if lot else "a fact that is not in the log"
+            paid.append(PaidFrom(lot=take.lot, amount=money(take.amount), says=says))
+        return tuple(paid)
+
+
+def _refused(fact: object, asked: AskedFor | None) -> Refused | None:
+    if not isinstance(fact, CommandRefused):
+        return None
+    outcome = asked.outcome if asked else {}
+    balance = f"{outcome['balance']} {outcome['currency']}" if "balance" in outcome else None
+    return Refused(code=fact.code, message=fact.message, earliest=fact.earliest, balance=balance)

@@ -1,0 +1,74 @@
+"""The command line called in this process, and ledgers for it to look at."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.cli.main import main
+
+CHECKOUT = Path(__file__).parents[2]
+DEMO = CHECKOUT / "demo" / "telnexx-first-quarter.jsonl"
+PROGRAM = (sys.executable, "-m", "infra.cli.main")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[Any]:
+        """Its lines as JSON."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Call = Callable[..., Answer]
+
+
+@pytest.fixture
+def call(capsysbinary: pytest.CaptureFixture[bytes]) -> Call:
+    """`call("balance", "s-1", "--ledger", folder)`."""
+
+    def called(*arguments: object) -> Answer:
+        capsysbinary.readouterr()
+        code = main([str(argument) for argument in arguments])
+        captured = capsysbinary.readouterr()
+        return Answer(code, captured.out.decode(), captured.err.decode())
+
+    return called
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger with the demo's quarter, made once; nobody writes to it."""
+    folder = tmp_path_factory.mktemp("demo") / "ledger"
+    subprocess.run([*PROGRAM, "run", str(DEMO), "--ledger", str(folder)], check=True, capture_output=True, cwd=CHECKOUT)
+    return folder
+
+
+@pytest.fixture
+def quarter(made: Path, tmp_path: Path) -> Path:
+    """A copy of the demo's ledger, to do anything to."""
+    folder = tmp_path / "quarter"
+    shutil.copytree(made, folder)
+    return folder
+
+
+@pytest.fixture
+def empty(call: Call, tmp_path: Path) -> Path:
+    """A ledger in which nothing has happened."""
+    nothing = tmp_path / "nothing.jsonl"
+    nothing.write_text("")
+    folder = tmp_path / "empty"
+    assert call("run", nothing, "--ledger", folder).code == 0
+    return folder
