@@ -1,0 +1,328 @@
+"""The contract of `consumers.ports.ShardStore` and `CatalogueStore`, which every store of a ledger passes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from consumers.ports import Answer, Group, Stored, StoreError
+from domain.case import Call
+from domain.facts import DepositCredited, Recorded, RegulationsPublished, SubscriberRegistered
+from domain.state import State, Subscriber, Unregistered, evolve
+from infra import snapshots
+from infra.embedded import recorder
+from tests.contracts.stores import STORES, FolderLedger, Ledger
+from tests.support.lines import first_month, line
+
+NOON = datetime(2026, 1, 5, 10, tzinfo=UTC)
+
+
+@pytest.fixture(params=list(STORES))
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    opened = STORES[request.param](tmp_path / "ledger")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[FolderLedger]:
+    opened = FolderLedger(tmp_path / "ledger")
+    yield opened
+    opened.close()
+
+
+def registration(subject: str = "s-1", version: int = 1, sequence: int = 1) -> Stored:
+    fact = SubscriberRegistered(
+        regulations="telnexx",
+        version="1",
+        currency="USD",
+        plan="start",
+        holder="h-1",
+        autorenew=True,
+        first_account=True,
+        time_zone="Europe/Kyiv",
+    )
+    recorded = Recorded(
+        subject=subject,
+        version=version,
+        fact=fact,
+        effective_at=NOON,
+        recorded_at=NOON,
+        basis="telnexx/registration",
+    )
+    return Stored(
+        recorded=recorded, sequence=sequence, source="subledger/telnexx", caused_by="c-1", catalogue_sequence=9
+    )
+
+
+def answered(subject: str = "s-1", command_id: str = "c-1") -> Answer:
+    command = {"id": command_id, "amount": "1.00", "nested": [1, None, True]}
+    return Answer(subject=subject, command_id=command_id, command=command, outcome={"status": "accepted"})
+
+
+def one_registration() -> Group:
+    return Group(facts=[registration()], answers=[answered()])
+
+
+def lived(ledger: Ledger) -> list[Recorded]:
+    """A first month, committed; answers with the facts, oldest first."""
+    writer = ledger.writer()
+    for command in first_month():
+        assert writer.execute(command)["status"] == "accepted"
+    writer.commit()
+    return list(ledger.shard.past("s-1").newest_first())[::-1]
+
+
+def test_an_empty_shard_has_no_fact_and_no_instant(ledger: Ledger) -> None:
+    assert ledger.shard.sequence() == 0
+    assert ledger.shard.last_instant() is None
+    assert ledger.shard.load("s-1") == Unregistered(subject="s-1")
+    assert ledger.shard.answer("s-1", "c-1") is None
+    past = ledger.shard.past("s-1")
+    assert (past.call("call-1"), past.deposit("lp-1"), past.fact(1), list(past.newest_first())) == (
+        None,
+        None,
+        None,
+        [],
+    )
+
+
+def test_what_was_committed_is_there_after_a_restart(ledger: Ledger) -> None:
+    ledger.shard.commit(
+        Group(
+            facts=[registration()],
+            answers=[answered()],
+            calls={("s-1", "call-1"): Call(elapsed_seconds=61, ended=False)},
+            deposits={("s-1", "lp-1"): 1},
+        )
+    )
+    ledger.restart()
+    assert ledger.shard.sequence() == 1
+    assert ledger.shard.answer("s-1", "c-1") == answered()
+    past = ledger.shard.past("s-1")
+    assert past.fact(1) == registration().recorded
+    assert past.call("call-1") == Call(elapsed_seconds=61, ended=False)
+    assert past.deposit("lp-1") == 1
+    assert ledger.shard.last_instant() == NOON
+
+
+def test_an_answer_belongs_to_one_subject(ledger: Ledger) -> None:
+    ledger.shard.commit(one_registration())
+    assert ledger.shard.answer("s-2", "c-1") is None
+    ledger.shard.commit(Group(facts=[registration("s-2", sequence=2)], answers=[answered("s-2")]))
+    assert ledger.shard.answer("s-2", "c-1") == answered("s-2")
+    assert ledger.shard.sequence() == 2
+
+
+def test_a_group_is_stored_whole_or_not_at_all(ledger: Ledger) -> None:
+    ledger.shard.commit(one_registration())
+    broken = Group(
+        facts=[registration("s-2", sequence=2)],
+        answers=[answered("s-2", "c-2"), answered()],
+        calls={("s-2", "call-1"): Call(elapsed_seconds=1, ended=True)},
+        deposits={("s-2", "lp-1"): 1},
+    )
+    with pytest.raises(StoreError):
+        ledger.shard.commit(broken)
+    assert ledger.shard.sequence() == 1
+    assert ledger.shard.load("s-2") == Unregistered(subject="s-2")
+    assert ledger.shard.answer("s-2", "c-2") is None
+    past = ledger.shard.past("s-2")
+    assert (past.call("call-1"), past.deposit("lp-1"), past.fact(1)) == (None, None, None)
+    ledger.shard.commit(Group(facts=[registration("s-2", sequence=2)], answers=[answered("s-2", "c-2")]))
+    assert ledger.shard.sequence() == 2
+
+
+@pytest.mark.parametrize("sequence", [1, 3])
+def test_the_sequence_is_dense(ledger: Ledger, sequence: int) -> None:
+    ledger.shard.commit(one_registration())
+    with pytest.raises(StoreError):
+        ledger.shard.commit(Group(facts=[registration("s-2", sequence=sequence)], answers=[answered("s-2", "c-2")]))
+    assert ledger.shard.sequence() == 1
+
+
+def test_a_subjects_version_is_stored_once(ledger: Ledger) -> None:
+    ledger.shard.commit(one_registration())
+    with pytest.raises(StoreError):
+        ledger.shard.commit(Group(facts=[registration(sequence=2)], answers=[answered(command_id="c-2")]))
+    assert ledger.shard.sequence() == 1
+
+
+def test_a_reference_is_credited_once_per_subject(ledger: Ledger) -> None:
+    ledger.shard.commit(Group(answers=[answered()], deposits={("s-1", "lp-1"): 1}))
+    with pytest.raises(StoreError):
+        ledger.shard.commit(Group(answers=[answered(command_id="c-2")], deposits={("s-1", "lp-1"): 2}))
+    ledger.shard.commit(Group(answers=[answered("s-2")], deposits={("s-2", "lp-1"): 4}))
+    assert ledger.shard.past("s-1").deposit("lp-1") == 1
+    assert ledger.shard.past("s-2").deposit("lp-1") == 4
+
+
+def test_how_far_a_call_was_reported_is_kept_up_to_date(ledger: Ledger) -> None:
+    for count, seconds in enumerate([60, 120], 1):
+        call = Call(elapsed_seconds=seconds, ended=seconds == 120)
+        ledger.shard.commit(Group(answers=[answered(command_id=f"c-{count}")], calls={("s-1", "call-1"): call}))
+    assert ledger.shard.past("s-1").call("call-1") == Call(elapsed_seconds=120, ended=True)
+
+
+def test_a_loaded_state_is_the_fold_of_its_facts(ledger: Ledger) -> None:
+    facts = lived(ledger)
+    folded: State = Unregistered(subject="s-1")
+    for recorded in facts:
+        folded = evolve(folded, recorded)
+    assert ledger.shard.load("s-1") == folded
+    ledger.restart()
+    assert ledger.shard.load("s-1") == folded
+
+
+def test_facts_are_looked_up_by_version_and_read_newest_first(ledger: Ledger) -> None:
+    facts = lived(ledger)
+    assert [one.version for one in facts] == list(range(1, len(facts) + 1))
+    past = ledger.shard.past("s-1")
+    assert [past.fact(one.version) for one in facts] == facts
+    assert past.fact(len(facts) + 1) is None
+    assert list(past.newest_first()) == facts[::-1]
+    version = past.deposit("lp-1")
+    deposit = past.fact(version or 0)
+    assert deposit is not None
+    assert isinstance(deposit.fact, DepositCredited)
+    assert past.call("call-1") == Call(elapsed_seconds=60, ended=True)
+
+
+def test_a_command_without_a_fact_moves_the_subjects_time_on(ledger: Ledger) -> None:
+    lived(ledger)
+    later = datetime(2026, 1, 9, 12, tzinfo=UTC)
+    ledger.shard.commit(Group(answers=[answered(command_id="c-9")], instants={"s-1": later}))
+    ledger.restart()
+    state = ledger.shard.load("s-1")
+    assert isinstance(state, Subscriber)
+    assert state.as_of == later
+    assert ledger.shard.last_instant() == later
+
+
+def test_a_snapshot_and_the_facts_after_it_give_the_same_state(ledger: Ledger) -> None:
+    facts = lived(ledger)
+    whole = ledger.shard.load("s-1")
+    half: State = Unregistered(subject="s-1")
+    for recorded in facts[: len(facts) // 2]:
+        half = evolve(half, recorded)
+    ledger.shard.commit(Group(answers=[answered(command_id="c-9")], snapshots={"s-1": half}))
+    ledger.restart()
+    assert ledger.shard.load("s-1") == whole
+
+
+def test_an_empty_group_changes_nothing(ledger: Ledger) -> None:
+    ledger.shard.commit(Group())
+    assert ledger.shard.sequence() == 0
+
+
+def test_the_catalogue_begins_with_the_built_in_documents(ledger: Ledger) -> None:
+    state = ledger.catalogue.load()
+    assert {"telnexx", "illyvoip", "hexaserv", "calycom"} == set(state.catalogue.regulations)
+    assert state.version == 9
+    assert ledger.catalogue.answer("p-1") is None
+
+
+def test_a_publication_and_its_answer_are_stored_together(ledger: Ledger) -> None:
+    state = ledger.catalogue.load()
+    stored = publication(state.version + 1)
+    answer = answered("catalogue", "p-1")
+    ledger.catalogue.commit([stored], answer)
+    ledger.restart()
+    assert ledger.catalogue.load().version == state.version + 1
+    assert "sixth" in ledger.catalogue.load().catalogue.regulations
+    assert ledger.catalogue.answer("p-1") == answer
+
+
+def test_a_publication_that_is_answered_already_is_not_stored(ledger: Ledger) -> None:
+    version = ledger.catalogue.load().version
+    ledger.catalogue.commit([publication(version + 1)], answered("catalogue", "p-1"))
+    with pytest.raises(StoreError):
+        ledger.catalogue.commit([publication(version + 2)], answered("catalogue", "p-1"))
+    with pytest.raises(StoreError):
+        ledger.catalogue.commit([publication(version + 3)], answered("catalogue", "p-2"))
+    assert ledger.catalogue.load().version == version + 1
+    assert ledger.catalogue.answer("p-2") is None
+
+
+def publication(version: int) -> Stored:
+    from infra.documents import initial_catalogue
+
+    telnexx = next(
+        one for one in initial_catalogue() if isinstance(one, RegulationsPublished) and one.regulations == "telnexx"
+    )
+    fact = replace(telnexx, regulations="sixth", version=str(version), effective_from=NOON)
+    recorded = Recorded(
+        subject="catalogue",
+        version=version,
+        fact=fact,
+        effective_at=NOON,
+        recorded_at=NOON,
+        basis="subledger/regulations-notice",
+    )
+    return Stored(recorded=recorded, sequence=version, source="subledger", caused_by="p-1", catalogue_sequence=version)
+
+
+# What only SQLite can show
+
+
+@pytest.mark.parametrize("statement", ["INSERT_COMMAND", "UPSERT_CALL", "INSERT_DEPOSIT", "UPSERT_INSTANT"])
+def test_a_failure_in_the_middle_of_the_transaction_leaves_nothing(
+    folder: FolderLedger, monkeypatch: pytest.MonkeyPatch, statement: str
+) -> None:
+    group = Group(
+        facts=[registration()],
+        answers=[answered()],
+        calls={("s-1", "call-1"): Call(elapsed_seconds=1, ended=True)},
+        deposits={("s-1", "lp-1"): 1},
+    )
+    with monkeypatch.context() as broken:
+        broken.setattr(recorder, statement, "INSERT INTO no_such_table VALUES (?)")
+        with pytest.raises(StoreError):
+            folder.shard.commit(group)
+    folder.restart()
+    assert folder.shard.sequence() == 0
+    assert folder.shard.load("s-1") == Unregistered(subject="s-1")
+    assert folder.shard.answer("s-1", "c-1") is None
+    folder.shard.commit(group)
+    assert folder.shard.sequence() == 1
+
+
+def test_after_a_failed_commit_the_same_commands_can_be_decided_again(
+    folder: FolderLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = folder.writer()
+    for command in first_month():
+        writer.execute(command)
+    with monkeypatch.context() as broken:
+        broken.setattr(recorder, "UPSERT_CALL", "INSERT INTO no_such_table VALUES (?)")
+        with pytest.raises(StoreError):
+            writer.commit()
+    statuses = [writer.execute(command)["status"] for command in first_month()]
+    writer.commit()
+    assert statuses == ["accepted"] * 5
+    assert folder.shard.sequence() == len(list(folder.shard.past("s-1").newest_first()))
+
+
+def test_a_snapshot_of_another_shape_is_ignored(folder: FolderLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = lived(folder)
+    whole = folder.shard.load("s-1")
+    assert isinstance(whole, Subscriber)
+    wrong = replace(whole, version=len(facts), scheduled_plan="never")
+    folder.shard.commit(Group(answers=[answered(command_id="c-9")], snapshots={"s-1": wrong}))
+    folder.restart()
+    assert folder.shard.load("s-1") == wrong, "a snapshot of the present shape is believed"
+    monkeypatch.setattr(snapshots, "SHAPE", f"{snapshots.PREFIX}another")
+    assert folder.shard.load("s-1") == whole
+
+
+def test_answers_that_recorded_nothing_are_stored_too(ledger: Ledger) -> None:
+    writer = ledger.writer()
+    for command in first_month():
+        writer.execute(command)
+    again = line("PassVerification", "c-6")
+    assert writer.execute(again)["events"] == []
+    writer.commit()
+    ledger.restart()
+    assert ledger.writer().execute(again)["status"] == "duplicate"
