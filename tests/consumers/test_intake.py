@@ -1,0 +1,236 @@
+"""Reading commands: what is malformed is answered with the path of its first fault, in the order of CONTRACT §2."""
+
+import json
+import re
+from typing import Any, get_type_hints
+
+import pytest
+
+from consumers.intake import FIELDS, REQUESTS, read_command
+from domain import commands
+from domain.documents import Fault
+from domain.money import MINOR_DIGITS
+from tests.support.lines import DATA, Line, line
+
+PUBLICATIONS = ("PublishRegulations", "PublishTariff")
+DEEP = "[" * 400 + "]" * 400
+WRONG: dict[object, list[Any]] = {
+    bool: [None, 0, 1, "true", [], {}],
+    commands.Key: [None, 0, 1.5, True, "", " ", "a b", "x" * 65, "é", [], {}, "tab\t"],
+    commands.Text: [None, 7, True, "", "x" * 513, "line\nbreak", "\x00", [], {}],
+    commands.CurrencyCode: [None, 840, "US", "usd", "USDT", "XXX", "", [], {}],
+    commands.Millionths: [None, 5, 5.0, True, "", "1e2", "1,00", "5.0000001", "NaN", "+1", "1000000000.01", [], {}],
+    commands.Count: [None, 0, -1, 1.0, 1.5, "1", True, 10**30, [], {}],
+    commands.Whole: [None, -1, 1.0, "1", True, 10**30, [], {}],
+    commands.Channels: [None, -1, 1.5, "1", True, 1001, 10**30, [], {}],
+    commands.AddedChannels: [None, 0, -1, 1.5, "1", True, 1001, [], {}],
+    commands.Periods: [0, -1, 1.5, "1", True, 61, [], {}],
+    commands.Rate: [5, 1.1, "0", "-1", "1e2", "0.0000000000001", [], {}],
+    "instant": [None, 0, "2026-01-05", "2026-01-05T12:00:00", "2026-01-05T25:00:00Z", "2026-02-30T00:00:00Z",
+                "1999-01-01T00:00:00Z", "2026-01-05T12:00:00.0000001Z", "2026-01-05 12:00:00Z", "now", [], {}],
+    "date": [None, 0, "2026-1-5", "2026-02-30", "2026-01-05T00:00:00Z", "1999-01-01", [], {}],
+}  # fmt: skip
+"""For each kind of value, JSON that is none."""
+CHOICES: list[Any] = [None, 0, True, "cheque", "", "Card", [], {}]
+
+
+def fault_of(value: Any) -> str:
+    with pytest.raises(Fault) as caught:
+        read_command(value)
+    assert caught.value.message
+    assert "\n" not in caught.value.message
+    return caught.value.path
+
+
+def kind_of(request: type, name: str) -> tuple[list[Any], bool]:
+    """Values that a field refuses, and whether null is one that it takes."""
+    annotation = get_type_hints(request)[name]
+    text = str(annotation)
+    optional = "None" in text
+    for kind, wrong in WRONG.items():
+        named = "datetime" if kind == "instant" else kind if isinstance(kind, str) else getattr(kind, "__name__", "")
+        if annotation is kind or re.search(rf"\b{named}\b(?!\.)", text):
+            return wrong, optional
+    return CHOICES, optional
+
+
+ROWS = [
+    pytest.param(name, field.name, value, id=f"{name}.{field.name}={json.dumps(value)[:24]}")
+    for name, known in FIELDS.items()
+    for field in known
+    if field.name != "personal"
+    for value in kind_of(REQUESTS[name], field.name)[0]
+    if not (value is None and kind_of(REQUESTS[name], field.name)[1])
+]
+
+
+@pytest.mark.parametrize(("request_type", "field", "value"), ROWS)
+def test_a_field_with_the_wrong_kind_of_value_is_named(request_type: str, field: str, value: Any) -> None:
+    assert fault_of(line(request_type, "c-1", **{field: value})) == f"data.{field}"
+
+
+@pytest.mark.parametrize("request_type", [name for name in REQUESTS if name not in PUBLICATIONS])
+def test_every_command_can_be_read(request_type: str) -> None:
+    command = read_command(line(request_type, "c-1"))
+    assert type(command.request).__name__ == request_type
+    assert (command.id, command.subscriber, command.actor) == ("c-1", "s-1", "desk-1")
+    assert command.at.isoformat() == "2026-01-05T10:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("request_type", "field"),
+    [(name, field.name) for name, known in FIELDS.items() for field in known if field.required],
+)
+def test_a_missing_field_is_named(request_type: str, field: str) -> None:
+    left_out: Line = {field: ...}
+    assert fault_of(line(request_type, "c-1", **left_out)) == f"data.{field}"
+
+
+@pytest.mark.parametrize("request_type", [name for name in REQUESTS if name not in PUBLICATIONS])
+def test_an_unknown_field_is_named(request_type: str) -> None:
+    assert fault_of(line(request_type, "c-1", note="x")) == "data.note"
+
+
+@pytest.mark.parametrize(
+    ("request_type", "order"),
+    [
+        ("RegisterSubscriber", "regulations currency plan holder autorenew first_account personal"),
+        ("PassVerification", ""),
+        ("RefuseRegistration", "ground"),
+        ("CreditDeposit", "amount currency method reference payer received_at"),
+        ("ReverseDeposit", "reference ground"),
+        ("OrderNumber", "number service channels autorenew periods prepaid"),
+        ("AddChannels", "number count"),
+        ("ReleaseNumber", "number"),
+        ("SetAutorenew", "number autorenew"),
+        ("ReplaceNumber", "number new_number"),
+        ("AnnounceNumberReplacement", "number new_number on"),
+        ("RequestPlanChange", "plan"),
+        ("WithdrawPlanChange", ""),
+        ("OrderAdministrativeService", "service quantity ground"),
+        ("ReportUsage", "number usage service elapsed_seconds ended units"),
+        ("RecordViolation", "kind ground unlawful sanction"),
+        ("SuspendServices", "ground"),
+        ("ResumeServices", ""),
+        ("RequestTermination", "ticket reason"),
+        ("TerminateAgreement", "ground cause charge_remaining_term"),
+        ("RequestRefund", "reason method country"),
+        ("DecideRefund", "refund approved reviewer reason"),
+        ("ConfirmRefundPaid", "refund method reference currency rate"),
+        ("OpenDispute", "charge reason"),
+        ("ResolveDispute", "dispute upheld amount reviewer reason"),
+        ("GrantCompensation", "amount fault_at complaint_at evidence"),
+        ("PostAdjustment", "amount reason reviewer"),
+        ("TransferAgreement", "holder consent personal"),
+        ("ErasePersonalData", "reason"),
+        ("AdvanceClock", ""),
+    ],
+)
+def test_the_first_fault_is_the_first_in_the_order_of_the_contract(request_type: str, order: str) -> None:
+    fields = order.split()
+    assert [field.name for field in FIELDS[request_type]] == fields
+    fallible = [name for name in fields if name != "personal"]
+    for index, name in enumerate(fallible):
+        everything_after_is_wrong: Line = {later: [] for later in fallible[index:]}
+        assert fault_of(line(request_type, "c-1", note="x", **everything_after_is_wrong)) == f"data.{name}"
+
+
+def test_every_command_of_the_contract_is_known() -> None:
+    assert list(REQUESTS) == [*DATA, *PUBLICATIONS]
+
+
+def test_the_envelope_is_read_in_its_order() -> None:
+    good = line("CreditDeposit", "c-1")
+    names = ["id", "type", "subscriber", "at", "actor", "data"]
+    for index, name in enumerate(names):
+        broken = {**good, "note": 1, **dict.fromkeys(names[index:], 7)}
+        assert fault_of(broken) == name
+        missing = {key: value for key, value in {**good, "note": 1}.items() if key not in names[index:]}
+        assert fault_of(missing) == name
+    assert fault_of({**good, "note": 1}) == "note"
+
+
+@pytest.mark.parametrize("value", [None, [], "command", 7, True, [{}]])
+def test_what_is_no_object_is_no_command(value: Any) -> None:
+    assert fault_of(value) == ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"id": ""}, "id"),
+        ({"id": "x" * 65}, "id"),
+        ({"id": "a\nb"}, "id"),
+        ({"type": "creditdeposit"}, "type"),
+        ({"type": "GiveMoney"}, "type"),
+        ({"subscriber": "s 1"}, "subscriber"),
+        ({"subscriber": "x" * 65}, "subscriber"),
+        ({"subscriber": "ü"}, "subscriber"),
+        ({"subscriber": "catalogue"}, "subscriber"),
+        ({"at": "2026-01-05T12:00:00"}, "at"),
+        ({"at": 1767607200}, "at"),
+        ({"at": None}, "at"),
+        ({"actor": ""}, "actor"),
+        ({"actor": None}, "actor"),
+        ({"data": None}, "data"),
+        ({"data": []}, "data"),
+    ],
+)
+def test_a_fault_of_the_envelope_is_named(changes: Line, path: str) -> None:
+    assert fault_of({**line("CreditDeposit", "c-1"), **changes}) == path
+
+
+def test_publications_are_for_the_catalogue_alone() -> None:
+    document: Line = {**line("PublishTariff", "c-1"), "data": {}}
+    assert fault_of(document) == "subscriber"
+    assert type(read_command({**document, "subscriber": "catalogue"}).request).__name__ == "PublishTariff"
+
+
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        ({"elapsed_seconds": ..., "ended": ...}, "data.elapsed_seconds"),
+        ({"elapsed_seconds": ...}, "data.elapsed_seconds"),
+        ({"ended": ...}, "data.ended"),
+        ({"units": 1}, "data.units"),
+        ({"units": 1, "ended": ...}, "data.units"),
+    ],
+)
+def test_usage_is_reported_by_time_or_by_units(data: Line, path: str) -> None:
+    assert fault_of(line("ReportUsage", "c-1", **data)) == path
+
+
+def test_a_prepaid_order_needs_a_term_and_a_telephone_service_a_telephone_number() -> None:
+    assert fault_of(line("OrderNumber", "c-1", prepaid=True)) == "data.periods"
+    assert fault_of(line("OrderNumber", "c-1", number="site-1")) == "data.number"
+    assert fault_of(line("OrderNumber", "c-1", number="+0441234567")) == "data.number"
+    assert read_command(line("OrderNumber", "c-1", number="site-1", service="hosting")).id == "c-1"
+    assert read_command(line("OrderNumber", "c-1", prepaid=True, periods=2)).id == "c-1"
+
+
+def test_every_currency_of_the_list_is_a_currency() -> None:
+    for currency in MINOR_DIGITS:
+        assert read_command(line("CreditDeposit", "c-1", currency=currency)).id == "c-1"
+
+
+def test_numbers_of_any_size_and_nesting_of_any_depth_are_only_faults() -> None:
+    assert fault_of(line("OrderNumber", "c-1", channels=10**400)) == "data.channels"
+    assert fault_of(line("CreditDeposit", "c-1", amount="9" * 10_000)) == "data.amount"
+    assert fault_of(line("CreditDeposit", "c-1", amount=json.loads(DEEP))) == "data.amount"
+    assert fault_of(line("CreditDeposit", "c-1", amount=float("nan"))) == "data.amount"
+
+
+def test_an_instant_is_the_same_in_every_zone() -> None:
+    kyiv = read_command(line("AdvanceClock", "c-1", "2026-01-05T12:00:00+02:00"))
+    utc = read_command(line("AdvanceClock", "c-1", "2026-01-05T10:00:00.000000Z"))
+    assert kyiv.at == utc.at
+
+
+def test_a_live_ledger_takes_its_instant_from_the_broker() -> None:
+    now = read_command(line("AdvanceClock", "c-0")).at
+    without = {key: value for key, value in line("AdvanceClock", "c-1").items() if key != "at"}
+    assert read_command(without, now).at == now
+    with pytest.raises(Fault) as caught:
+        read_command(line("AdvanceClock", "c-1"), now)
+    assert caught.value.path == "at"
+    assert fault_of(without) == "at"

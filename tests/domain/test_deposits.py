@@ -1,0 +1,168 @@
+"""Money in: what a deposit pays, which lot is spent, and what a chargeback takes."""
+
+from tests.domain.controls import (
+    NEW_YEAR,
+    NOON,
+    NUMBER,
+    SECOND,
+    adjust,
+    administrative,
+    call,
+    charge_back,
+    deposit,
+    joined,
+    moment,
+    order,
+    register,
+    renting,
+    terminate,
+    tick,
+    verify,
+)
+from tests.domain.given import fact, given
+
+AT_ONCE = {"company_notice_days": 0}
+
+
+def test_a_deposit_is_credited_under_its_reference() -> None:
+    given(*joined(amount=None)).when(deposit("10.00", "lp-7", method="bank_transfer")).then(
+        fact("deposit-credited", amount="10.00", reference="lp-7", method="bank_transfer", basis="telnexx/deposit"),
+        fact("agreement-concluded"),
+    ).balance("10.00")
+
+
+def test_a_reference_is_credited_once() -> None:
+    given(*joined()).when(deposit("1.00")).refused("reference_already_credited", basis="telnexx/deposit")
+
+
+def test_a_reference_that_was_charged_back_is_not_credited_again() -> None:
+    given(*joined(), charge_back()).when(deposit()).refused("reference_already_credited")
+
+
+def test_an_account_takes_its_own_currency_only() -> None:
+    given(*joined()).when(deposit("5.00", "lp-2", currency="EUR")).refused(
+        "currency_not_accepted", basis="telnexx/deposit"
+    )
+
+
+def test_a_deposit_is_more_than_nothing() -> None:
+    given(*joined()).when(deposit("0.00", "lp-2")).refused("amount_not_positive")
+    given(*joined()).when(deposit("-1.00", "lp-2")).refused("amount_not_positive")
+
+
+def test_the_smallest_deposit_is_a_millionth() -> None:
+    given(*joined()).when(deposit("0.000001", "lp-2")).then(fact("deposit-credited")).balance("50.000001")
+
+
+def test_a_deposit_counts_from_the_instant_at_which_it_was_received() -> None:
+    given(*joined()).when("2026-01-10 12:00", deposit("5.00", "lp-2", received_at=moment("2026-01-08 09:00"))).then(
+        fact("deposit-credited", at="2026-01-08 09:00", received_at="2026-01-08 09:00")
+    )
+
+
+def test_a_deposit_is_not_received_in_the_future() -> None:
+    given(*joined()).when(deposit("5.00", "lp-2", received_at=moment("2026-01-05 12:00:01"))).refused(
+        "instant_in_future"
+    )
+
+
+def test_money_that_was_received_in_time_and_told_too_late_reopens_no_past_decision() -> None:
+    history = (NOON, register(), verify(), order(), "2026-01-08 12:00", tick())
+    given(*history).when(deposit(received_at=moment("2026-01-06 09:00"))).then(
+        fact("deposit-credited", at="2026-01-06 09:00"), fact("agreement-concluded", at="2026-01-08 12:00")
+    )
+
+
+def test_the_lot_received_first_is_spent_first() -> None:
+    history = (*joined(amount="10.00"), "2026-01-06 12:00", deposit("10.00", "lp-2", received_at=moment(NEW_YEAR)))
+    given(*history).when(administrative(quantity=5)).then(
+        fact(
+            "administrative-service-charged",
+            amount="12.50",
+            paid_from=({"lot": "s-1/5", "amount": "10.00"}, {"lot": "s-1/3", "amount": "2.50"}),
+        )
+    )
+
+
+def test_a_chargeback_takes_the_whole_deposit_and_may_leave_a_debt() -> None:
+    given(*renting()).when(charge_back()).then(
+        fact("deposit-reversed", amount="50.00", reference="lp-1", deposit="s-1/3")
+    ).balance("-7.70")
+
+
+def test_a_chargeback_takes_its_own_rest_first_and_then_the_oldest_lots() -> None:
+    history = (
+        *joined(amount="1.00"),
+        deposit("2.00", "lp-2"),
+        deposit("3.00", "lp-3"),
+        administrative(quantity=1),
+    )
+    # 2.50 were spent: all of lp-1 (1.00) and 1.50 of lp-2, of which 0.50 is left beside 3.00 of lp-3.
+    given(*history).when(charge_back("lp-2")).then(
+        fact(
+            "deposit-reversed",
+            amount="2.00",
+            paid_from=({"lot": "s-1/5", "amount": "0.50"}, {"lot": "s-1/6", "amount": "1.50"}),
+        )
+    ).balance("1.50")
+
+
+def test_a_deposit_is_charged_back_once() -> None:
+    given(*joined(), charge_back()).when(charge_back()).refused("already_reversed")
+
+
+def test_only_a_deposit_that_was_credited_can_be_charged_back() -> None:
+    given(*joined()).when(charge_back("lp-9")).refused("unknown_deposit")
+
+
+def test_while_the_balance_is_negative_nothing_can_be_paid() -> None:
+    indebted = (*renting(), charge_back())
+    given(*indebted).when(administrative()).refused("insufficient_funds", basis="telnexx/deposit")
+    given(*indebted).when(order(SECOND)).then(fact("order-placed")).balance("-7.70")
+
+
+def test_included_minutes_are_usable_while_the_balance_is_negative() -> None:
+    given(*renting(), charge_back()).when(call(60)).then(fact("usage-charged", included=1, amount="0.00")).balance(
+        "-7.70"
+    )
+
+
+def test_a_later_deposit_fills_the_debt_first() -> None:
+    # 7.70 are owed; of 10.00 only 2.30 can be spent, and documents cost 2.50.
+    given(*renting(), charge_back(), deposit("10.00", "lp-2")).when(administrative()).refused("insufficient_funds")
+
+
+def test_money_that_arrives_after_the_end_is_due_back() -> None:
+    given(*joined(), terminate(), rules=AT_ONCE).when("2026-02-01 12:00", deposit("5.00", "lp-2")).then(
+        fact("deposit-credited", amount="5.00"), fact("refund-due", amount="5.00")
+    ).balance("0.00")
+
+
+def test_money_that_arrives_after_the_end_pays_the_debt_first() -> None:
+    history = (*renting(), charge_back(), terminate())
+    given(*history, rules=AT_ONCE).when(deposit("10.00", "lp-2")).then(
+        fact("deposit-credited"), fact("refund-due", amount="2.30")
+    ).balance("0.00")
+    given(*history, rules=AT_ONCE).when(deposit("7.70", "lp-2")).then(fact("deposit-credited")).balance("0.00")
+
+
+def test_a_fraction_below_a_cent_that_arrives_after_the_end_is_written_off() -> None:
+    given(*joined(), terminate(), rules=AT_ONCE).when(deposit("5.004", "lp-2")).then(
+        fact("deposit-credited"), fact("refund-due", amount="5.00"), fact("remainder-written-off", amount="0.004")
+    ).balance("0.00")
+
+
+def test_a_deposit_may_be_charged_back_after_the_end_too() -> None:
+    given(*joined(), terminate(), rules=AT_ONCE).when(charge_back()).then(
+        fact("deposit-reversed", amount="50.00")
+    ).balance("-50.00")
+
+
+def test_a_correction_upwards_pays_what_waits() -> None:
+    given(*joined(amount="7.00"), order()).when(adjust("0.70")).then(
+        fact("adjustment-posted"),
+        fact("connection-fee-charged"),
+        fact("periodic-service-charged"),
+        fact("included-units-granted"),
+        fact("number-rented", number=NUMBER),
+    ).balance("0.00")

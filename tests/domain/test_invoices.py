@@ -1,0 +1,370 @@
+"""Paying by invoice: what is issued, allocated, expires and is issued anew; tax; disputes."""
+
+from typing import Any
+
+from tests.domain.controls import (
+    BELGRADE,
+    BERLIN,
+    DUTCH,
+    FEBRUARY,
+    GERMAN,
+    MARCH,
+    NEW_YEAR,
+    NOON,
+    administrative,
+    autorenew,
+    call,
+    cancel,
+    deposit,
+    dispute,
+    messages,
+    order,
+    plan_change,
+    register,
+    release,
+    replace_number,
+    resolve,
+    terminate,
+    tick,
+)
+from tests.domain.given import Step, Story, fact, given
+
+FUND = "EUR"
+
+
+def illyvoip(*history: Step, at: str = NOON, **rules: object) -> Story:
+    return given(at, register("illyvoip", "EUR", "basic"), *history, under="illyvoip", zone=BELGRADE, rules=rules)
+
+
+def calycom(*history: Step, at: str = NOON) -> Story:
+    return given(at, register("calycom", "EUR", "vps"), *history, under="calycom", zone=BERLIN)
+
+
+def paid(amount: str, reference: str = "lp-1") -> Step:
+    return deposit(amount, reference, currency="EUR")
+
+
+def german(**others: object) -> Step:
+    return order(GERMAN, "did.de", **others)  # type: ignore[arg-type]
+
+
+def test_an_order_is_invoiced_with_tax_on_top() -> None:
+    # 2.00 connection, 4.00 × 27 ÷ 31 = 3.48, VAT 0.18 × 5.48 = 0.99, due three times 24 h later.
+    illyvoip().when(german()).then(
+        fact("order-placed"),
+        fact(
+            "invoice-issued",
+            number=GERMAN,
+            purpose="order",
+            tax="0.99",
+            total="6.47",
+            due="2026-01-08 12:00",
+            basis="illyvoip/advance-invoices",
+        ),
+        fact("connection-fee-charged", amount="2.00", invoice="s-1/4"),
+        fact("periodic-service-charged", amount="3.48", invoice="s-1/4"),
+        fact("tax-charged", name="VAT", rate="0.18", base="5.48", amount="0.99", invoice="s-1/4", basis="illyvoip/tax"),
+    ).balance("0.00").outstanding("6.47")
+
+
+def test_a_payment_is_applied_in_part_and_the_number_is_connected_when_it_is_whole() -> None:
+    story = illyvoip(german())
+    story.when(paid("6.00")).then(
+        fact("deposit-credited"),
+        fact("payment-allocated", invoice="s-1/4", amount="6.00", basis="illyvoip/oldest-invoice-first"),
+    ).balance("0.00").outstanding("0.47")
+    story.when(paid("1.00", "lp-2")).then(
+        fact("deposit-credited"), fact("payment-allocated", amount="0.47"), fact("number-rented")
+    ).balance("0.53").outstanding("0.00")
+
+
+def test_the_oldest_invoice_is_paid_first() -> None:
+    story = illyvoip(german(), order("site-1", "call-recording"))
+    # 3.00 × 27 ÷ 31 = 2.61 and VAT 0.47: 3.08 on the second one, without a connection fee.
+    story.when(paid("8.00")).then(
+        fact("deposit-credited"),
+        fact("payment-allocated", invoice="s-1/4", amount="6.47"),
+        fact("number-rented", number=GERMAN),
+        fact("payment-allocated", invoice="s-1/9", amount="1.53"),
+    ).outstanding("1.55")
+
+
+def test_an_unpaid_renewal_is_owed_and_service_goes_on() -> None:
+    # 4.00 + 0.72 VAT for February.
+    illyvoip(german(), paid("6.47")).when("2026-02-03 12:00", tick()).then(
+        fact("invoice-issued", purpose="renewal", total="4.72", due="2026-02-04 00:00", at=FEBRUARY),
+        fact("periodic-service-charged", amount="4.00", invoice="s-1/11", at=FEBRUARY),
+        fact("tax-charged", amount="0.72", at=FEBRUARY),
+    ).balance("0.00").outstanding("4.72")
+
+
+def test_what_is_outstanding_is_not_netted_against_the_balance() -> None:
+    told = illyvoip(german(), paid("6.47"), FEBRUARY, tick()).when(
+        "2026-02-10 12:00", call(60, number=GERMAN, service="voice.out")
+    )
+    told.then(fact("usage-cut-off")).outstanding("4.72")
+
+
+def test_an_order_that_is_unpaid_at_the_boundary_is_invoiced_anew_at_the_whole_price() -> None:
+    # 2.00 + 4.00 = 6.00, VAT 1.08.
+    illyvoip(german(), paid("1.00")).when(FEBRUARY, tick()).then(
+        fact("invoice-expired", invoice="s-1/4", returned="1.00", outstanding="5.47"),
+        fact("invoice-issued", purpose="order", total="7.08", due="2026-02-04 00:00"),
+        fact("connection-fee-charged", amount="2.00"),
+        fact("periodic-service-charged", amount="4.00"),
+        fact("tax-charged", amount="1.08"),
+        fact("payment-allocated", amount="1.00"),
+    ).outstanding("6.08")
+
+
+def test_an_invoice_may_expire_and_its_order_with_it() -> None:
+    # 5.00 × 27 ÷ 31 = 4.35, no tax, no connection fee.
+    story = calycom(order(DUTCH, "did.nl"), paid("1.00"))
+    story.when("2026-01-08 12:00", tick()).then()
+    story.when("2026-01-08 12:00:00.000001", tick()).then(
+        fact("invoice-expired", returned="1.00", outstanding="3.35", at="2026-01-08 12:00", basis="calycom/invoice-3d"),
+        fact("order-cancelled", number=DUTCH, at="2026-01-08 12:00"),
+    ).balance("1.00").outstanding("0.00")
+
+
+def test_at_the_instant_of_expiry_a_payment_still_counts() -> None:
+    calycom(order(DUTCH, "did.nl")).when("2026-01-08 12:00", paid("4.35")).then(
+        fact("deposit-credited"), fact("payment-allocated"), fact("number-rented")
+    )
+
+
+def test_without_patience_a_renewal_that_cannot_be_paid_is_not_invoiced() -> None:
+    calycom(order(DUTCH, "did.nl"), paid("5.00")).when(FEBRUARY, tick()).then(
+        fact("rental-ended", number=DUTCH, at=FEBRUARY, basis="calycom/expiry")
+    ).balance("0.65")
+
+
+def test_without_patience_a_renewal_that_can_be_paid_is_invoiced_and_paid() -> None:
+    calycom(order(DUTCH, "did.nl"), paid("9.35")).when(FEBRUARY, tick()).then(
+        fact("invoice-issued", total="5.00"),
+        fact("periodic-service-charged", amount="5.00"),
+        fact("payment-allocated", amount="5.00"),
+    ).balance("0.00")
+
+
+def test_included_units_are_granted_with_the_invoice_where_service_goes_on() -> None:
+    story = illyvoip(order(GERMAN, "did.de"), paid("6.47"))
+    story.when(plan_change("pro")).then(fact("plan-change-scheduled"))
+    # The difference of 4.00 with VAT 0.72 cannot be paid: the change lapses.
+    story.when(FEBRUARY, tick()).then(
+        fact("plan-change-lapsed", difference="4.72"),
+        fact("invoice-issued", total="4.72"),
+        fact("periodic-service-charged"),
+        fact("tax-charged"),
+    )
+
+
+def test_the_fee_difference_is_taken_from_the_balance_at_once_with_its_tax() -> None:
+    # 6.47 + 4.72 for the difference; 3.50 + 0.63 VAT for February in the new plan: 15.32.
+    illyvoip(german(), paid("15.32"), plan_change("pro")).when(FEBRUARY, tick()).then(
+        fact("connection-fee-difference-charged", amount="4.00"),
+        fact("tax-charged", amount="0.72", invoice=None),
+        fact("plan-changed"),
+        fact("invoice-issued", total="4.13"),
+        fact("periodic-service-charged", amount="3.50"),
+        fact("tax-charged", amount="0.63"),
+        fact("payment-allocated", amount="4.13"),
+        fact("included-units-granted", service="voice.out", units=100),
+    ).balance("0.00")
+
+
+def test_administrative_services_are_charged_at_once_with_their_tax() -> None:
+    # 5.00 and 0.90 VAT.
+    illyvoip(german(), paid("12.37")).when(replace_number("+493012345679", GERMAN)).then(
+        fact("administrative-service-charged", amount="5.00"),
+        fact("tax-charged", base="5.00", amount="0.90"),
+        fact("number-replaced"),
+    ).balance("0.00")
+    illyvoip(german(), paid("12.36")).when(replace_number("+493012345679", GERMAN)).refused("insufficient_funds")
+
+
+def test_usage_is_taxed_per_report_to_the_millionth() -> None:
+    # 3 × 0.02 = 0.06, VAT 0.0108; a message 0.05, VAT 0.009.
+    story = illyvoip(german(), paid("7.47"))
+    story.when(call(150, number=GERMAN, service="voice.out")).then(
+        fact("usage-charged", amount="0.06"), fact("tax-charged", amount="0.0108")
+    ).metered(goes_on=False, charged="0.06").balance("0.9292")
+    story.when(messages(1, number=GERMAN, service="sms.out")).then(
+        fact("usage-charged", amount="0.05"), fact("tax-charged", amount="0.009")
+    ).balance("0.8702")
+
+
+def test_an_order_is_released_with_its_invoice() -> None:
+    illyvoip(german(), paid("1.00")).when(release(GERMAN)).then(
+        fact("invoice-expired", returned="1.00"), fact("order-cancelled")
+    ).balance("1.00").outstanding("0.00")
+
+
+def test_the_connection_fee_stands_on_the_next_invoice_once_its_own_has_expired() -> None:
+    illyvoip(german(), release(GERMAN)).when(order("site-1", "call-recording")).then(
+        fact("order-placed"),
+        fact("invoice-issued", total="5.44"),  # 2.00 + 2.61 = 4.61, VAT 0.83
+        fact("connection-fee-charged"),
+        fact("periodic-service-charged", amount="2.61"),
+        fact("tax-charged", amount="0.83"),
+    )
+
+
+def test_an_invoice_of_nothing_counts_as_paid() -> None:
+    free = {
+        "tariff": "calycom-eur-free",
+        "regulations": "calycom",
+        "currency": "EUR",
+        "effective_from": "2025-01-01T00:00:00+01:00",
+        "tax": None,
+        "plans": {"vps": {"connection_fee": "0.00", "periodic": {"did.nl": "0.00"}, "usage": {}, "administrative": {}}},
+    }
+    story = given(NOON, register("calycom", "EUR", "vps"), under="calycom", zone=BERLIN, tariffs=(free,))
+    story.when(order(DUTCH, "did.nl")).then(
+        fact("order-placed"),
+        fact("invoice-issued", total="0.00"),
+        fact("periodic-service-charged", amount="0.00"),
+        fact("number-rented"),
+    )
+
+
+def test_invoices_of_rentals_stay_owed_after_the_end_and_those_of_orders_expire() -> None:
+    story = illyvoip(german(), paid("6.47"), FEBRUARY, tick(), order("site-1", "call-recording"))
+    # 3.00 and 0.54 VAT for the order on the first day.
+    story.when("2026-02-02 12:00", cancel("T-1")).then(
+        fact("termination-announced"),
+        fact("invoice-expired", number="site-1", outstanding="3.54"),
+        fact("order-cancelled", number="site-1"),
+        fact("rental-ended", number=GERMAN),
+        fact("agreement-terminated"),
+        fact("personal-data-erased"),
+    ).outstanding("4.72")
+    story.when("2026-02-03 12:00", paid("5.00", "lp-2")).then(
+        fact("deposit-credited"), fact("payment-allocated", amount="4.72"), fact("refund-due", amount="0.28")
+    ).outstanding("0.00")
+
+
+def test_an_unpaid_end_counted_in_days_withdraws_the_invoice_first() -> None:
+    rules: dict[str, Any] = {"unpaid_ends_after": {"days": 7}}
+    illyvoip(german(), paid("6.47"), FEBRUARY, tick(), **rules).when("2026-02-09 00:00", tick()).then(
+        fact("invoice-expired", outstanding="4.72"),
+        fact("rental-ended"),
+        fact("agreement-terminated"),
+        fact("personal-data-erased"),
+    ).outstanding("0.00")
+
+
+def test_a_number_suspended_for_its_invoice_is_resumed_when_it_is_paid() -> None:
+    rules: dict[str, Any] = {"unpaid_renewal": "suspend", "unpaid_ends_after": {"months": 1}}
+    story = illyvoip(german(), paid("6.47"), **rules)
+    story.when(FEBRUARY, tick()).then(
+        fact("invoice-issued"), fact("periodic-service-charged"), fact("tax-charged"), fact("rental-suspended")
+    )
+    story.when("2026-02-10 12:00", paid("4.72", "lp-2")).then(
+        fact("deposit-credited"), fact("payment-allocated"), fact("rental-resumed", number=GERMAN)
+    )
+
+
+def test_a_rental_that_is_not_renewed_gets_no_invoice() -> None:
+    illyvoip(german(), paid("6.47"), autorenew(False, GERMAN)).when(FEBRUARY, tick()).then(
+        fact("rental-ended", number=GERMAN)
+    )
+
+
+# Disputes
+
+
+def test_a_charge_is_disputed_within_seventy_two_hours() -> None:
+    paid_order = (german(), paid("6.47"))
+    illyvoip(*paid_order).when("2026-01-08 12:00", dispute("s-1/6")).then(
+        fact("dispute-opened", charge="s-1/6", basis="illyvoip/dispute-3d")
+    )
+    illyvoip(*paid_order).when("2026-01-08 12:00:00.000001", dispute("s-1/6")).refused(
+        "dispute_window_closed", basis="illyvoip/dispute-3d"
+    )
+    illyvoip(*paid_order, dispute_hours=None).when(MARCH, tick(), dispute("s-1/6")).then(fact("dispute-opened"))
+
+
+def test_only_a_charge_is_disputed_and_only_once() -> None:
+    paid_order = (german(), paid("6.47"))
+    illyvoip(*paid_order).when(dispute("s-1/1")).refused("unknown_charge")
+    illyvoip(*paid_order).when(dispute("s-1/99")).refused("unknown_charge")
+    illyvoip(*paid_order, dispute("s-1/6")).when(dispute("s-1/6")).refused("already_disputed")
+    illyvoip(*paid_order, dispute("s-1/6"), resolve("s-1/11", False)).when(dispute("s-1/6")).refused("already_disputed")
+
+
+def test_the_tax_itself_can_be_disputed() -> None:
+    illyvoip(german(), paid("6.47")).when(dispute("s-1/7")).then(fact("dispute-opened"))
+
+
+def test_a_charge_of_an_invoice_that_expired_is_no_charge() -> None:
+    illyvoip(german(), release(GERMAN)).when(dispute("s-1/6")).refused("unknown_charge")
+
+
+def test_what_is_upheld_comes_back_with_its_tax_in_proportion() -> None:
+    # 3.48 of 5.48 with 0.99 VAT: 0.99 × 3.48 ÷ 5.48 = 0.6286… → 0.63.
+    illyvoip(german(), paid("6.47"), dispute("s-1/6")).when(resolve("s-1/11")).then(
+        fact("dispute-resolved", upheld=True),
+        fact("charge-reversed", charge="s-1/6", amount="3.48", tax="0.63", lowered="0.00", credited="4.11"),
+    ).balance("4.11")
+
+
+def test_a_part_of_a_charge_may_be_upheld_and_never_more_than_the_whole() -> None:
+    # 1.00 of 5.48 with 0.99 VAT: 0.18.
+    history = (german(), paid("6.47"), dispute("s-1/6"))
+    illyvoip(*history).when(resolve("s-1/11", amount="1.00")).then(
+        fact("dispute-resolved"), fact("charge-reversed", amount="1.00", tax="0.18")
+    ).balance("1.18")
+    illyvoip(*history).when(resolve("s-1/11", amount="99.00")).then(
+        fact("dispute-resolved"), fact("charge-reversed", amount="3.48", tax="0.63")
+    )
+    illyvoip(*history).when(resolve("s-1/11", amount="0.00")).refused("amount_not_positive")
+
+
+def test_a_dispute_that_is_not_upheld_changes_no_money() -> None:
+    illyvoip(german(), paid("6.47"), dispute("s-1/6")).when(resolve("s-1/11", False)).then(
+        fact("dispute-resolved", upheld=False)
+    ).balance("0.00")
+
+
+def test_a_dispute_is_resolved_once() -> None:
+    history = (german(), paid("6.47"), dispute("s-1/6"), resolve("s-1/11", False))
+    illyvoip(*history).when(resolve("s-1/11")).refused("already_resolved")
+    illyvoip(german()).when(resolve("s-1/11")).refused("unknown_dispute")
+
+
+def test_what_is_upheld_lowers_what_is_still_owed_on_the_invoice_first() -> None:
+    # 1.00 of 6.47 is paid; 4.11 come off the 5.47 that are owed.
+    illyvoip(german(), paid("1.00"), dispute("s-1/6")).when(resolve("s-1/10")).then(
+        fact("dispute-resolved"), fact("charge-reversed", lowered="4.11", credited="0.00")
+    ).outstanding("1.36")
+
+
+def test_a_dispute_that_settles_the_invoice_connects_the_number() -> None:
+    illyvoip(german(), paid("3.00"), dispute("s-1/6")).when(resolve("s-1/10")).then(
+        fact("dispute-resolved"),
+        fact("charge-reversed", lowered="3.47", credited="0.64"),
+        fact("number-rented", number=GERMAN),
+    ).balance("0.64")
+
+
+def test_a_dispute_may_be_resolved_after_the_end() -> None:
+    rules: dict[str, Any] = {"balance_at_termination": "refund"}
+    story = illyvoip(german(), paid("6.47"), dispute("s-1/6"), terminate(), **rules)
+    story.when(resolve("s-1/11")).then(
+        fact("dispute-resolved"), fact("charge-reversed", credited="4.11"), fact("refund-due", amount="4.11")
+    ).balance("0.00")
+
+
+def test_before_the_first_of_the_month_nothing_is_prorated() -> None:
+    illyvoip(at=NEW_YEAR).when(german()).then(
+        fact("order-placed"),
+        fact("invoice-issued", total="7.08"),
+        fact("connection-fee-charged"),
+        fact("periodic-service-charged", amount="4.00"),
+        fact("tax-charged"),
+    )
+
+
+def test_administrative_services_are_not_invoiced() -> None:
+    illyvoip().when(administrative("number_change")).refused("insufficient_funds", basis="illyvoip/advance-invoices")

@@ -1,0 +1,1 @@
+"""Style as a test: formatting, types, directions of imports, words, and documents that are true."""
