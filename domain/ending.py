@@ -13,9 +13,8 @@ from domain.facts import (
     RemainingTermCharged,
     RentalEnded,
 )
-from domain.money import Money
 from domain.periods import whole_periods
-from domain.prices import price_of_rental, proration
+from domain.prices import price_of_rental, term_price
 from domain.state import CHANNEL, Rental
 
 Ended = tuple[str, datetime]
@@ -132,15 +131,14 @@ def _remaining_terms(case: Case) -> tuple[RemainingTermCharged, ...]:
 def _remaining_term(case: Case, rental: Rental) -> RemainingTermCharged | None:
     if not rental.in_term(case.effective_at) or rental.term_ends_at is None:
         return None
-    unpaid_from = max(rental.paid_until, case.state.next_boundary)
-    periods = whole_periods(unpaid_from, rental.term_ends_at, case.zone)
+    periods = whole_periods(rental.paid_until, rental.term_ends_at, case.zone)
     if periods <= 0:
         return None
     listed = price_of_rental(case, rental, rental.service)
-    price, _ = proration(listed, 1)
+    priced = [(listed, 1)]
     if rental.channels:
-        price = price + proration(price_of_rental(case, rental, CHANNEL), rental.channels)[0]
-    amount: Money = price * periods
+        priced.append((price_of_rental(case, rental, CHANNEL), rental.channels))
+    price, amount = term_price(priced, periods)
     return RemainingTermCharged(number=rental.number, amount=amount, periods=periods, price=price, tariff=listed.tariff)
 
 

@@ -155,6 +155,15 @@ def proration(
     return amount, calculation
 
 
+def term_price(priced: list[tuple[Listed, int]], periods: int) -> tuple[Money, Money]:
+    """What a period of several services with their counts costs, and `periods` of it, each rounded half-up once."""
+    currency = priced[0][0].price.currency
+    exact = sum(listed.price.units * count * (WHOLE - listed.discount_millionths) for listed, count in priced)
+    minor = minor_unit(currency)
+    one, all_ = (Money(half_up(exact * times, WHOLE * minor) * minor, currency) for times in (1, periods))
+    return one, all_
+
+
 def order_bill(case: Case, order: Order, *, with_fee: bool, at: datetime | None = None) -> Bill:
     """What an order costs if it is connected at `at` (default: now), the connection fee with the first number."""
     at = at or case.effective_at

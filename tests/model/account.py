@@ -839,7 +839,8 @@ class Account:
         for rental in ended:
             if rental.term_end is None or rental.prepaid_until is not None or rental.term_end <= at:
                 continue
-            count = periods_between(self.zone, at, rental.term_end)
+            unpaid_from = at if self.invoices else min(at, rental.paid_until)
+            count = periods_between(self.zone, unpaid_from, rental.term_end)
             price = self.price(at, rental.service, in_use=True)
             assert price is not None
             whole = price.price
