@@ -33,9 +33,9 @@ class Diary:
 
     dice: random.Random
     entries: list[tuple[datetime, int, Data]] = field(default_factory=list)
-    order: count = field(default_factory=count)
-    payments: count = field(default_factory=lambda: count(1001))
-    calls: count = field(default_factory=lambda: count(1))
+    order: "count[int]" = field(default_factory=count)
+    payments: "count[int]" = field(default_factory=lambda: count(1001))
+    calls: "count[int]" = field(default_factory=lambda: count(1))
 
     def send(self, who: str, at: datetime, kind: str, actor: str, /, **data: Any) -> None:
         """A command of `kind` for `who`; commands of one instant keep the order in which they were sent."""

@@ -1,7 +1,5 @@
 """`subledger bench`: how fast this machine keeps a ledger."""
 
-import sys
-
 import click
 
 
@@ -12,6 +10,6 @@ import click
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(arguments: tuple[str, ...]) -> None:
     """Measure throughput, latency and the rate of replay; the settings are printed with the figures."""
-    from infra import bench
+    from infra.bench import main
 
-    sys.exit(bench.main(list(arguments)))
+    main(list(arguments))

@@ -1,8 +1,12 @@
 """The log against itself: dense numbers, facts that decode and follow one another, money that adds up."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+
+import orjson
 
 from consumers.ports import Stored
 from domain.accounts import balance_change, postings
@@ -18,7 +22,11 @@ SELECT_BY_SUBJECT = (
     "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events "
     "ORDER BY originator_id, originator_version"
 )
-SELECT_ANSWERED = "SELECT 1 FROM commands WHERE subject = ? AND command_id = ?"
+SELECT_OUTCOME = "SELECT outcome FROM commands WHERE subject = ? AND command_id = ?"
+SELECT_TOLD = "SELECT coalesce(sum(json_array_length(CAST(outcome AS TEXT), '$.events')), 0) FROM commands"
+SELECT_BEGUN_WITH = (
+    "SELECT count(*) FROM stored_events WHERE json_extract(CAST(state AS TEXT), '$.causationid') = 'initial'"
+)
 INITIAL = "initial"
 """What caused the publications that a new ledger begins with; they have no command."""
 
@@ -39,42 +47,80 @@ class Count:
     subjects: int = 0
 
 
+Row = tuple[int, str, int, str, bytes]
+"""Sequence, subject, version, wire type and bytes of a stored fact."""
+
+
 def log_faults(application: LedgerApplication, key: bytes, count: Count) -> Iterator[Fault]:
     """Everything wrong with one database of facts; memory is bounded by one subject's state.
 
     `key` is that of the facts' salts. What is looked at is counted in `count`.
     """
     yield from _extent(application)
-    state: State | CatalogueState | None = None
-    subject, broken, answered = "", False, ""
-    for rowid, who, version, topic, data in application.shard.rows(SELECT_BY_SUBJECT, ()):
-        if who != subject:
-            count.subjects += 1
-            subject, broken, answered = who, False, ""
-            state = CatalogueState(catalogue=Catalogue()) if who == CATALOGUE_SUBJECT else Unregistered(subject=who)
+    rows: Iterable[Row] = application.shard.rows(SELECT_BY_SUBJECT, ())
+    for subject, stream in groupby(rows, key=itemgetter(1)):
+        count.subjects += 1
+        yield from _stream_faults(application, subject, stream, key, count)
+
+
+def _stream_faults(
+    application: LedgerApplication, subject: str, stream: Iterable[Row], key: bytes, count: Count
+) -> Iterator[Fault]:
+    """One subject's facts in order; the first that cannot follow makes the rest unreadable."""
+    state: State | CatalogueState = Unregistered(subject=subject)
+    if subject == CATALOGUE_SUBJECT:
+        state = CatalogueState(catalogue=Catalogue())
+    broken, command, recorded_ids = False, INITIAL, list[str]()
+    for rowid, _, version, topic, data in stream:
         count.facts += 1
         if broken:
             continue
-        where = f"{who}/{version}"
+        where = f"{subject}/{version}"
         try:
             stored = codec.decode(data)
-            yield from _envelope_faults(stored, rowid, who, version, topic, data, key)
-            assert state is not None
+            if stored.caused_by != command:
+                yield from _answer_faults(application, subject, command, recorded_ids, state)
+                command, recorded_ids = stored.caused_by, []
+            yield from _envelope_faults(stored, rowid, subject, version, topic, data, key)
             state = _followed(state, stored)
+            recorded_ids.append(where)
         except (codec.UndecodableFact, CorruptStream, ArithmeticError, KeyError) as error:
             broken = True
             yield Fault(where=where, what=f"{error}; the facts after it were not looked at")
-            continue
-        if stored.caused_by not in (answered, INITIAL):
-            answered = stored.caused_by
-            if application.shard.one(SELECT_ANSWERED, (who, answered)) is None:
-                yield Fault(where=where, what=f"the command {answered} that caused it is not among the commands")
+    if not broken:
+        yield from _answer_faults(application, subject, command, recorded_ids, state)
+
+
+def _answer_faults(
+    application: LedgerApplication, subject: str, command: str, recorded: list[str], state: State | CatalogueState
+) -> Iterator[Fault]:
+    """Whether the facts of a command, and the balance after them, are those that its sender was told."""
+    if command == INITIAL:
+        return
+    row = application.shard.one(SELECT_OUTCOME, (subject, command))
+    where = recorded[0] if recorded else subject
+    if row is None:
+        yield Fault(where=where, what=f"the command {command} that caused it is not among the commands")
+        return
+    outcome = orjson.loads(row[0])
+    told = [event["id"] for event in outcome["events"]]
+    if told != recorded:
+        yield Fault(where=where, what=f"expected the facts {told} of the command {command}, found {recorded}")
+    elif isinstance(state, Subscriber) and str(state.account.balance) != outcome["balance"]:
+        yield Fault(
+            where=recorded[-1],
+            what=f"expected the balance {outcome['balance']} that {command} answered, found {state.account.balance}",
+        )
 
 
 def _extent(application: LedgerApplication) -> Iterator[Fault]:
     facts, first, last = application.shard.one(SELECT_EXTENT, ())
     if (first, last) != (1, facts):
         yield Fault(where="sequence", what=f"expected {facts} facts numbered from 1, found numbers {first} to {last}")
+    (told,) = application.shard.one(SELECT_TOLD, ())
+    (begun_with,) = application.shard.one(SELECT_BEGUN_WITH, ())
+    if told + begun_with != facts:
+        yield Fault(where="commands", what=f"their senders were told of {told} facts, found {facts - begun_with}")
 
 
 def _envelope_faults(

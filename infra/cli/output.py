@@ -73,10 +73,10 @@ def print_heading(words: str) -> None:
     """A line above a part of a longer answer."""
     from rich.text import Text
 
-    _print(Text(f"\n{words}\n", style="bold"))
+    _print(Text(f"\n{words}\n", style="bold"), folded=False)
 
 
-def _print(*parts: "RenderableType") -> None:
+def _print(*parts: "RenderableType", folded: bool = True) -> None:
     """Prints without the blanks that fill up the last column of a table."""
     from rich.console import Console
 
@@ -85,7 +85,7 @@ def _print(*parts: "RenderableType") -> None:
     console.width = min(console.width, WIDEST_COLUMNS) if console.is_terminal else WIDEST_COLUMNS
     with console.capture() as captured:
         for part in parts:
-            console.print(part)
+            console.print(part, soft_wrap=not folded)
     lines = captured.get().split("\n")
     out.write("\n".join(line.rstrip(" ") for line in lines).encode())
     out.flush()

@@ -204,3 +204,18 @@ def test_a_full_disk_is_said_in_one_sentence_and_what_was_answered_is_stored(tmp
     assert answered <= {fact["id"] for fact in facts(tmp_path / "ledger")} | {
         fact for fact in answered if fact.startswith("catalogue/")
     }
+
+
+def test_events_follow_what_is_being_recorded(call: Call, tmp_path: Path) -> None:
+    folder, file = tmp_path / "ledger", tmp_path / "one.jsonl"
+    file.write_text(json.dumps(REGISTERED) + "\n")
+    call("run", file, "--ledger", folder)
+    arguments = [*PROGRAM, "events", "--follow", "--ledger", str(folder)]
+    with subprocess.Popen(arguments, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["id"] == "s-1/1"
+        file.write_text(json.dumps({**REGISTERED, "id": "c-2", "subscriber": "s-2"}) + "\n")
+        assert call("run", file, "--ledger", folder).code == 0, "a follower holds nobody up"
+        assert json.loads(process.stdout.readline())["id"] == "s-2/1"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_SECONDS) == 130

@@ -1,0 +1,129 @@
+"""Explanations cover every fact, every rule and every charge, and their arithmetic adds up."""
+
+import re
+from fractions import Fraction
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from domain.facts import (
+    AdministrativeServiceCharged,
+    Calculation,
+    ConnectionFeeCharged,
+    PeriodicServiceCharged,
+    UsageCharged,
+)
+from domain.money import Money
+from domain.periods import month
+from domain.refusals import Code
+from domain.rules import PARTS, rule_of
+from infra import codec
+from infra.documents import initial_catalogue
+from infra.embedded.folder import EmbeddedLedger
+from infra.explain.arithmetic import arithmetic
+from infra.explain.explainer import Explainer
+from infra.explain.own_rules import OWN_RULES
+from infra.explain.words import words
+
+KYIV = ZoneInfo("Europe/Kyiv")
+SUM = re.compile(r"^(?P<sum>[0-9.×÷()+ −]+) = (?:(?P<before>[0-9.]+)…, half-up to 0.01: )?(?P<amount>[0-9.]+) USD")
+
+
+def value(text: str) -> Fraction:
+    """What `3.10 × 27 ÷ 31` comes to."""
+    signs = {"×": "*", "÷": "/", "−": "-"}
+    terms = re.sub(r"[0-9.]+", lambda found: f"Fraction('{found[0]}')", text)
+    result: Fraction = eval("".join(signs.get(sign, sign) for sign in terms), {"Fraction": Fraction})  # noqa: S307 - digits and signs only
+    return result
+
+
+def charged(amount: str, **calculation: object) -> PeriodicServiceCharged:
+    """A rental's charge for January."""
+    return PeriodicServiceCharged(
+        number="+380441234567",
+        service="did.ua",
+        amount=Money.parse(amount, "USD"),
+        period=month(2026, 1, "Europe/Kyiv"),
+        tariff="t",
+        plan="start",
+        calculation=Calculation(price=Money.parse("3.10", "USD"), **calculation),  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("fact", "line"),
+    [
+        (charged("3.10"), "the whole price, 3.10 USD"),
+        (charged("2.70", days=27, of=31), "3.10 × 27 ÷ 31 = 2.70 USD (half-up to 0.01)"),
+        (charged("2.58", days=25, of=30), "3.10 × 25 ÷ 30 = 2.5833…, half-up to 0.01: 2.58 USD"),
+        (charged("8.37", count=3, discount="0.10"), "3.10 × 3 × (1 − 0.10) = 8.37 USD (half-up to 0.01)"),
+        (charged("18.20", days=27, of=31, periods=6), "3.10 × (27 ÷ 31 + 5) = 18.20 USD (half-up to 0.01)"),
+        (charged("18.60", periods=6), "3.10 × 6 = 18.60 USD (half-up to 0.01)"),
+    ],
+)
+def test_the_arithmetic_of_a_periodic_charge(fact: PeriodicServiceCharged, line: str) -> None:
+    assert arithmetic(fact) == (line,)
+
+
+def test_the_arithmetic_of_every_charge_of_a_quarter_adds_up(quarter: Path) -> None:
+    checked = 0
+    with EmbeddedLedger(quarter) as ledger:
+        for _, state in ledger.application.stored(limit=10_000):
+            fact = codec.decode(state).recorded.fact
+            if not isinstance(
+                fact, PeriodicServiceCharged | AdministrativeServiceCharged | ConnectionFeeCharged | UsageCharged
+            ):
+                continue
+            found = SUM.match(arithmetic(fact)[-1])
+            if found is None:
+                assert arithmetic(fact)[-1] == f"the whole price, {fact.amount} USD" or fact.amount.currency == "EUR"
+                continue
+            assert found["amount"] == str(fact.amount)
+            assert abs(value(found["sum"]) - Fraction(str(fact.amount))) <= Fraction(1, 200)
+            checked += 1
+    assert checked > 100
+
+
+def test_every_fact_of_a_quarter_can_be_explained(quarter: Path) -> None:
+    with EmbeddedLedger(quarter) as ledger:
+        explainer = Explainer(ledger)
+        for _, state in list(ledger.application.stored(limit=10_000))[::7]:
+            recorded = codec.decode(state).recorded
+            explanation = explainer.fact(recorded.id)
+            assert explanation is not None
+            assert explanation.clause.says, explanation.clause.id
+            assert explanation.command is not None
+            assert recorded.id in explanation.with_it
+
+
+def test_what_the_catalogue_begins_with_can_be_explained(empty: Path) -> None:
+    with EmbeddedLedger(empty) as ledger:
+        explainer = Explainer(ledger)
+        for version, fact in enumerate(initial_catalogue(), 1):
+            explanation = explainer.fact(f"catalogue/{version}")
+            assert explanation is not None
+            assert explanation.says == words(fact, ZoneInfo("UTC"))
+            assert explanation.clause.says
+
+
+@pytest.mark.parametrize("code", list(Code))
+def test_every_refusal_rests_on_a_rule_that_has_words(code: Code) -> None:
+    rule = rule_of(code)
+    assert PARTS.get(rule, rule) in OWN_RULES or rule in OWN_RULES
+
+
+@pytest.mark.parametrize("fact_id", ["", "/", "s-1", "s-1/", "s-1/x", "s-1/-1", "s-1/99999999999999999999", "nobody/1"])
+def test_no_fact_has_that_id(quarter: Path, fact_id: str) -> None:
+    with EmbeddedLedger(quarter) as ledger:
+        assert Explainer(ledger).fact(fact_id) is None
+
+
+@pytest.mark.parametrize(
+    "example", sorted((Path(__file__).parents[1] / "codec" / "examples").glob("*.json")), ids=lambda file: file.stem
+)
+def test_every_stored_example_has_words(example: Path) -> None:
+    said = words(codec.decode(example.read_bytes()).recorded.fact, KYIV)
+    assert said
+    assert not said.endswith(".")
+    assert "None" not in said
