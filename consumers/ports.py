@@ -98,6 +98,9 @@ class Sealer(Protocol):
     def seal(self, subject: str, command_id: str, personal: Any) -> str:
         """The sealed form; the same for the same command, so that a repeated command is recognised."""
 
+    def intend_to_erase(self, subject: str) -> None:
+        """Notes durably that the key goes with the commit that follows: a crash between them is made good."""
+
     def erase(self, subject: str) -> None:
         """Destroys the subject's key; what was sealed with it stays sealed for ever."""
 

@@ -94,14 +94,17 @@ class Writer:
 
     def commit(self) -> None:
         """Stores all that was decided since the last commit; after an exception nothing of it may be believed."""
+        facts = (stored.recorded for stored in self._group.facts)
+        erased = [recorded.subject for recorded in facts if isinstance(recorded.fact, PersonalDataErased)]
         try:
+            for subject in erased:
+                self._sealer.intend_to_erase(subject)
             self._shard.commit(self._group)
         except BaseException:
             self._forget()
             raise
-        for stored in self._group.facts:
-            if isinstance(stored.recorded.fact, PersonalDataErased):
-                self._sealer.erase(stored.recorded.subject)
+        for subject in erased:
+            self._sealer.erase(subject)
         self._group.clear()
         self._answers.clear()
         self._pending.clear()
@@ -130,7 +133,7 @@ class Writer:
         return {**value, "data": {**value["data"], "personal": sealed}}, replace(command, request=request)
 
     def _again(self, known: Answer, value: dict[str, Any], command: Command) -> Outcome:
-        if known.command == value:
+        if known.command == value or self._same_but_for_erased_data(known.command, value, command.subscriber):
             return outcomes.duplicate(known.outcome)
         message = f"the id {command.id} was used for a command with another content"
         reused = Refusal(code=Code.COMMAND_ID_REUSED, message=message)
@@ -139,6 +142,13 @@ class Writer:
             return outcomes.published(command.id, Publication(state=self._catalogue, refusal=reused, basis=basis), ())
         state = self._kept(command.subscriber).state
         return self._outcome(command, Decision(state=state, refusal=reused, basis=basis), ())
+
+    def _same_but_for_erased_data(self, first: dict[str, Any], again: dict[str, Any], subject: str) -> bool:
+        """Whether two contents are alike without the personal data, which nothing can compare once it is erased."""
+        if "personal" not in again.get("data", {}):
+            return False
+        state = self._kept(subject).state
+        return isinstance(state, Subscriber) and state.profile.erased and _impersonal(first) == _impersonal(again)
 
     def _decide(self, value: dict[str, Any], command: Command) -> Outcome:
         kept = self._kept(command.subscriber)
@@ -250,6 +260,10 @@ class Writer:
             self._catalogue_store.commit(stored, answer)
             self._catalogue = publication.state
         return outcome
+
+
+def _impersonal(value: dict[str, Any]) -> dict[str, Any]:
+    return {**value, "data": {name: part for name, part in value["data"].items() if name != "personal"}}
 
 
 class _Overlay:

@@ -85,15 +85,17 @@ def report(settings: Settings, folder: Path) -> Iterator[str]:
     seconds = _timed("rebuild", "--ledger", str(ledger))
     yield f"{'rebuild of all views':<46}{facts / seconds:>12,.0f} facts a second"
     if settings.grow_to:
-        yield from growth(settings, folder, ledger, rate)
+        yield from growth(settings, folder, ledger)
     if settings.long_stream:
         yield from long_stream(folder)
 
 
 def _machine(settings: Settings) -> Iterator[str]:
-    yield f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, eventsourcing {version('eventsourcing')}"
+    library = version("eventsourcing")
+    yield f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, eventsourcing {library}"
     weights = ", ".join(f"{name} {weight} %" for name, weight in MIX)
-    yield f"{settings.commands:,} commands, {settings.subscribers:,} subscribers, {settings.periods} period(s); {weights}"
+    yield f"{settings.commands:,} commands, {settings.subscribers:,} subscribers, {settings.periods} month(s)"
+    yield weights
     yield "commits are durable (WAL, synchronous=FULL), groups of up to 1,000 commands; seed " + str(SEED)
     yield ""
 
@@ -126,7 +128,7 @@ def mix(commands: int, subscribers: int, periods: int = 1, seed: int = SEED) -> 
 
 
 def _everyday(left: int, subscribers: int, periods: int, chance: random.Random, one: Any) -> Iterator[dict[str, Any]]:
-    names, weights = zip(*MIX, strict=True)
+    names, weights = [name for name, _ in MIX], [weight for _, weight in MIX]
     step = (SPAN + timedelta(days=30 * (periods - 1))) / max(left, 1)
     for count, kind in enumerate(chance.choices(names, weights, k=left)):
         who = chance.randrange(subscribers)
@@ -185,7 +187,7 @@ def run_file(file: Path, ledger: Path) -> tuple[float, float]:
     return seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
-def growth(settings: Settings, folder: Path, ledger: Path, rate: float) -> Iterator[str]:
+def growth(settings: Settings, folder: Path, ledger: Path) -> Iterator[str]:
     """The cost of a command on a ledger grown to `grow_to` facts, beside that of the fresh one."""
     small = _probe(folder, ledger, settings, 1)
     part = 0
@@ -247,7 +249,7 @@ def long_stream(folder: Path) -> Iterator[str]:
 def _joined(who: str) -> Iterator[dict[str, Any]]:
     joining = {"regulations": "telnexx", "currency": "USD", "plan": "start", "holder": f"h-{who}"}
     number = {"number": "+380440000001" if who == "long" else "+380440000002", "service": "did.ua"}
-    parts = (
+    parts: tuple[tuple[str, dict[str, Any]], ...] = (
         ("RegisterSubscriber", joining),
         ("PassVerification", {}),
         ("CreditDeposit", _deposit("100000.00", f"first-{who}")),

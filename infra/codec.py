@@ -134,7 +134,7 @@ def decode_event(event: dict[str, Any]) -> Stored:
 
 
 UPCASTERS: dict[str, tuple[str, Upcaster]] = {}
-"""Older wire type → the next version's type and a function over its data. Every version ever stored decodes for ever."""
+"""Older wire type → the next version's type and a function over its data: what was stored decodes for ever."""
 
 
 @dataclass(frozen=True, slots=True)

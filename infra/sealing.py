@@ -33,6 +33,7 @@ class KeyFolder:
         self._keys = sqlite3.connect(folder / "subscribers.db", isolation_level=None)
         self._keys.execute("PRAGMA secure_delete=ON")
         self._keys.execute("CREATE TABLE IF NOT EXISTS keys (subject TEXT PRIMARY KEY, wrapped BLOB) WITHOUT ROWID")
+        self._keys.execute("CREATE TABLE IF NOT EXISTS erasing (subject TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def seal(self, subject: str, command_id: str, personal: Any) -> str:
         """The sealed form; the nonce is derived from the command, so that the same command seals to the same text."""
@@ -51,10 +52,24 @@ class KeyFolder:
         data = base64.b64decode(sealed.removeprefix(PREFIX))
         return orjson.loads(AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], subject.encode()))
 
+    def intend_to_erase(self, subject: str) -> None:
+        """Notes that the key will be destroyed once the fact of it is stored."""
+        self._keys.execute("INSERT OR REPLACE INTO erasing VALUES (?)", (subject,))
+
+    def intended(self) -> list[str]:
+        """Subjects whose erasure was begun: a crash may have come before the fact was stored, or after."""
+        return [row[0] for row in self._keys.execute("SELECT subject FROM erasing")]
+
     def erase(self, subject: str) -> None:
         """Destroys the key, durably, and marks it as erased."""
+        self._keys.execute("BEGIN IMMEDIATE")
         self._keys.execute("INSERT OR REPLACE INTO keys VALUES (?, NULL)", (subject,))
-        self._keys.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._keys.execute("DELETE FROM erasing WHERE subject = ?", (subject,))
+        self._keys.execute("COMMIT")
+
+    def keep(self, subject: str) -> None:
+        """The fact of the erasure was never stored: the key stays."""
+        self._keys.execute("DELETE FROM erasing WHERE subject = ?", (subject,))
 
     def close(self) -> None:
         self._keys.close()

@@ -162,5 +162,8 @@ class RehearsalSealer:
         except ErasedKey:
             return UNSEALED
 
+    def intend_to_erase(self, subject: str) -> None:
+        """Nothing: a rehearsal destroys no key."""
+
     def erase(self, subject: str) -> None:
         """Nothing: the key belongs to the real ledger."""

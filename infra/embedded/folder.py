@@ -24,6 +24,7 @@ from domain.commands import CATALOGUE_SUBJECT
 from domain.facts import Recorded
 from domain.periods import start_of_day
 from domain.rules import LEDGER, basis_of
+from domain.state import Subscriber
 from infra.documents import IN_EFFECT_SINCE, initial_catalogue
 from infra.embedded.application import LedgerApplication
 from infra.embedded.stores import EmbeddedCatalogue, EmbeddedShard
@@ -65,6 +66,17 @@ class EmbeddedLedger:
         self.application = LedgerApplication(str(folder / "events.db"), key)
         self.shard = EmbeddedShard(self.application)
         self._keys: KeyFolder | None = None
+        if (folder / "keys").exists():
+            self._finish_erasures()
+
+    def _finish_erasures(self) -> None:
+        """What a crash left between the fact of an erasure and the end of its key."""
+        for subject in self.keys.intended():
+            state = self.shard.load(subject)
+            if isinstance(state, Subscriber) and state.profile.erased:
+                self.keys.erase(subject)
+            else:
+                self.keys.keep(subject)
 
     @property
     def keys(self) -> KeyFolder:
@@ -104,6 +116,9 @@ class _LazyKeys:
 
     def seal(self, subject: str, command_id: str, personal: object) -> str:
         return self._ledger.keys.seal(subject, command_id, personal)
+
+    def intend_to_erase(self, subject: str) -> None:
+        self._ledger.keys.intend_to_erase(subject)
 
     def erase(self, subject: str) -> None:
         self._ledger.keys.erase(subject)

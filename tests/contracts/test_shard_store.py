@@ -176,6 +176,30 @@ def test_a_loaded_state_is_the_fold_of_its_facts(ledger: Ledger) -> None:
     assert ledger.shard.load("s-1") == folded
 
 
+def test_a_boundary_that_was_decided_is_not_decided_again_after_a_restart(ledger: Ledger) -> None:
+    # The number cannot pay February: it is suspended once, however often the ledger is opened.
+    new_year, february = "2026-01-01T00:00:00+02:00", "2026-02-01T00:00:00+02:00"
+    joined = [
+        line("RegisterSubscriber", "c-1", new_year),
+        line("PassVerification", "c-2", new_year),
+        line("CreditDeposit", "c-3", new_year, amount="9.00"),
+        line("OrderNumber", "c-4", new_year),
+        line("AdvanceClock", "c-5", february),
+    ]
+    writer = ledger.writer()
+    decided = [writer.execute(command) for command in joined]
+    writer.commit()
+    assert [event["type"] for event in decided[-1]["events"]] == [
+        "subledger.included-units-lapsed.v1",
+        "subledger.rental-suspended.v1",
+    ]
+    live = writer.state("s-1")
+    ledger.restart()
+    assert ledger.shard.load("s-1") == live
+    assert ledger.writer().execute(line("AdvanceClock", "c-6", february))["events"] == []
+    assert ledger.writer().execute(line("AdvanceClock", "c-7", "2026-02-10T00:00:00+02:00"))["events"] == []
+
+
 def test_facts_are_looked_up_by_version_and_read_newest_first(ledger: Ledger) -> None:
     facts = lived(ledger)
     assert [one.version for one in facts] == list(range(1, len(facts) + 1))

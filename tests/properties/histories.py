@@ -1,16 +1,31 @@
 """Histories drawn at random: plausible commands of one subscriber, many of them within a microsecond of a boundary."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
+from consumers.writer import Writer
+from domain.facts import (
+    DepositCredited,
+    DisputeOpened,
+    NumberRented,
+    PlanChangeScheduled,
+    Recorded,
+    RefundDue,
+    RefundRequested,
+    RentalSuspended,
+    ServicesSuspended,
+    UsageCharged,
+)
 from domain.periods import period_of, start_of_day
-from tests.properties.worlds import SERVICES, WORLDS, World
+from domain.reversals import Charge
+from tests.properties.worlds import WORLDS, World
 from tests.support.lines import Line
+from tests.support.memory_store import MemoryCatalogue, MemoryShard, PlainSealer
 
-NUMBERS = ("+380441234561", "+380441234562", "+493012345678", "+12025550100")
+NUMBERS = ("+380441234561", "+380441234562", "+493012345678")
 LONGEST_COMMANDS = 28
 HORIZON = datetime(2027, 6, 1, tzinfo=UTC)
 """No command is later: a history of a year and a half has eighteen boundaries."""
@@ -22,24 +37,29 @@ STEPS = [
 AMOUNTS = st.sampled_from(["0.01", "0.0125", "1.00", "2.99", "5.00", "7.70", "10.00", "50.00", "300.005"])
 ANY_AMOUNTS = AMOUNTS | st.sampled_from(["0.00", "-1.00", "-0.01"])
 REVIEW = {"reviewer": st.sampled_from(["lead-1", "desk-1"]), "reason": st.just("as checked")}
-FACTS = st.integers(1, 60).map(lambda version: f"s-1/{version}")
 NUMBER = st.sampled_from(NUMBERS)
+CHARGES: tuple[type, ...] = get_args(Charge)
 METHODS = st.sampled_from(["card", "bank_transfer", "crypto"])
 
-Draw = Callable[[st.SearchStrategy[Any]], Any]
 Case = tuple[World, list[Line]]
 
 
-def _data(world: World) -> dict[str, st.SearchStrategy[dict[str, Any]]]:
-    """For each command type its data."""
+def _data(
+    world: World, facts: Sequence[Recorded], rented: Sequence[str] = ()
+) -> dict[str, st.SearchStrategy[dict[str, Any]]]:
+    """For each command type its data; what refers to a fact refers to one that is there, most of the time."""
     fixed = st.fixed_dictionaries
-    service = st.sampled_from([*SERVICES, "did.de", "did.nl", "domain", "hosting.free"])
+    held = st.sampled_from([*rented, *rented, *rented, *NUMBERS])
+    references = [one.fact.reference for one in facts if isinstance(one.fact, DepositCredited)]
+    charges = _ids(facts, *CHARGES)
+    refunds = _ids(facts, RefundRequested, RefundDue)
+    service = st.sampled_from(world.services)
     plan = st.sampled_from([*world.plans, "gold"])
     ground = fixed({"ground": st.just("complaints")})
-    usage = {"number": NUMBER, "usage": st.sampled_from(["u-1", "u-2", "u-3", "u-4"])}
-    minutes = {"service": st.sampled_from(["voice.in", "voice.out"]), "ended": st.booleans()}
+    usage = {"number": held, "usage": st.sampled_from([f"u-{n}" for n in range(12)])}
+    minutes = {"service": st.sampled_from(["voice.in", "voice.in", "voice.out"]), "ended": st.booleans()}
     seconds = st.sampled_from([0, 1, 59, 60, 61, 600, 3601, 100_000])
-    number = fixed({"number": NUMBER})
+    number = fixed({"number": held})
     return {
         "PassVerification": fixed({}),
         "RefuseRegistration": ground,
@@ -48,10 +68,10 @@ def _data(world: World) -> dict[str, st.SearchStrategy[dict[str, Any]]]:
                 "amount": AMOUNTS,
                 "currency": st.just(world.currency),
                 "method": METHODS,
-                "reference": st.sampled_from([f"lp-{n}" for n in range(9)]),
+                "reference": st.sampled_from([f"lp-{n}" for n in range(40)]),
             },
         ),
-        "ReverseDeposit": fixed({"reference": st.sampled_from(["lp-1", "lp-2", "lp-3"]), "ground": st.just("bank")}),
+        "ReverseDeposit": fixed({"reference": st.sampled_from([*references, "lp-none"]), "ground": st.just("bank")}),
         "OrderNumber": fixed(
             {"number": NUMBER, "service": service},
             optional={
@@ -63,13 +83,13 @@ def _data(world: World) -> dict[str, st.SearchStrategy[dict[str, Any]]]:
         "OrderPrepaid": fixed(
             {"number": NUMBER, "service": service, "periods": st.integers(1, 4), "prepaid": st.just(True)}
         ),
-        "AddChannels": fixed({"number": NUMBER, "count": st.integers(1, 3)}),
+        "AddChannels": fixed({"number": held, "count": st.integers(1, 3)}),
         "ReleaseNumber": number,
-        "SetAutorenew": fixed({"number": NUMBER, "autorenew": st.booleans()}),
-        "ReplaceNumber": fixed({"number": NUMBER, "new_number": NUMBER}),
+        "SetAutorenew": fixed({"number": held, "autorenew": st.booleans()}),
+        "ReplaceNumber": fixed({"number": held, "new_number": NUMBER}),
         "AnnounceNumberReplacement": fixed(
             {
-                "number": NUMBER,
+                "number": held,
                 "new_number": NUMBER,
                 "on": st.sampled_from(["2026-02-01", "2026-02-20", "2026-03-29", "2026-05-01", "2026-12-31"]),
             }
@@ -101,14 +121,14 @@ def _data(world: World) -> dict[str, st.SearchStrategy[dict[str, Any]]]:
             optional={"charge_remaining_term": st.booleans()},
         ),
         "RequestRefund": fixed({}, optional={"method": METHODS, "country": st.sampled_from(["ME", "US"])}),
-        "DecideRefund": fixed({"refund": FACTS, "approved": st.booleans(), **REVIEW}),
+        "DecideRefund": fixed({"refund": refunds, "approved": st.booleans(), **REVIEW}),
         "ConfirmRefundPaid": fixed(
-            {"refund": FACTS, "method": METHODS, "reference": st.just("out-1")},
+            {"refund": refunds, "method": METHODS, "reference": st.just("out-1")},
             optional={"currency": st.sampled_from(["USD", "EUR", "BTC", "XMR"]), "rate": st.just("0.333333333333")},
         ),
-        "OpenDispute": fixed({"charge": FACTS, "reason": st.just("x")}),
+        "OpenDispute": fixed({"charge": charges, "reason": st.just("x")}),
         "ResolveDispute": fixed(
-            {"dispute": FACTS, "upheld": st.booleans(), **REVIEW}, optional={"amount": ANY_AMOUNTS}
+            {"dispute": _ids(facts, DisputeOpened), "upheld": st.booleans(), **REVIEW}, optional={"amount": ANY_AMOUNTS}
         ),
         "PostAdjustment": fixed({"amount": ANY_AMOUNTS, **REVIEW}),
         "TransferAgreement": fixed({"holder": st.just("h-2")}, optional={"consent": st.booleans()}),
@@ -117,28 +137,70 @@ def _data(world: World) -> dict[str, st.SearchStrategy[dict[str, Any]]]:
     }
 
 
-FREQUENT = ("CreditDeposit", "OrderNumber", "OrderPrepaid", "ReportUsage", "AdvanceClock", "RequestPlanChange")
+FREQUENT = ("CreditDeposit", "OrderNumber", "OrderPrepaid", "ReportUsage", "ReportUsage", "AdvanceClock", "AddChannels")
 """Drawn more often: most of a life consists of these."""
+FINAL = frozenset(
+    {"RefuseRegistration", "TerminateAgreement", "RequestTermination", "SuspendServices", "RecordViolation"}
+)
+"""Drawn seldom, for little happens after them."""
 
 
 @st.composite
 def histories(draw: st.DrawFn, worlds: st.SearchStrategy[World] = WORLDS) -> Case:
     """A world, and one subscriber's commands in it in the order of their instants."""
     world = draw(worlds)
-    data = _data(world)
-    kinds = st.sampled_from([*data, *FREQUENT, *FREQUENT])
+    shard = MemoryShard()
+    writer = Writer(shard, MemoryCatalogue(world.publications), PlainSealer())
+    kinds = list(_data(world, ()))
+    usual = st.sampled_from([*(kind for kind in kinds if kind not in FINAL), *FREQUENT, *FREQUENT])
+    any_kind = st.sampled_from(kinds)
+    lines: list[Line] = []
+
+    def say(request_type: str, at: datetime, data: dict[str, Any]) -> None:
+        lines.append(_line(len(lines) + 1, request_type, at, data))
+        writer.execute(lines[-1])
+        writer.commit()
+
     now = datetime(2026, 1, 5, 10, tzinfo=UTC)
-    lines = [_line(1, "RegisterSubscriber", now, _registration(draw, world))]
+    say("RegisterSubscriber", now, _registration(draw, world))
     if draw(st.integers(0, 9)):
-        lines += [_line(2, "PassVerification", now, {}), _line(3, "CreditDeposit", now, draw(data["CreditDeposit"]))]
+        say("PassVerification", now, {})
+        say("CreditDeposit", now, draw(_data(world, ())["CreditDeposit"]))
+        say("OrderNumber", now, draw(_data(world, ())["OrderNumber"]))
     for _ in range(draw(st.integers(3, LONGEST_COMMANDS))):
         now = min(_later(draw, now, world.zone), HORIZON)
-        kind = draw(kinds)
-        given = draw(data[kind])
-        lines.append(_line(len(lines) + 1, "OrderNumber" if kind == "OrderPrepaid" else kind, now, given))
+        facts, state = shard.stream("s-1"), writer.state("s-1")
+        kind = draw(_following(facts) if draw(st.booleans()) else usual if draw(st.integers(0, 7)) else any_kind)
+        data = draw(_data(world, facts, tuple(getattr(state, "rentals", ())))[kind])
+        say("OrderNumber" if kind == "OrderPrepaid" else kind, now, data)
         if not draw(st.integers(0, 15)):
-            lines.append(_line(len(lines) + 1, "GrantCompensation", now, _compensation(draw, lines)))
+            say("GrantCompensation", now, _compensation(draw, lines))
     return world, lines
+
+
+FOLLOWING: dict[type, tuple[str, ...]] = {
+    RefundRequested: ("DecideRefund",),
+    RefundDue: ("ConfirmRefundPaid",),
+    DisputeOpened: ("ResolveDispute",),
+    NumberRented: ("ReportUsage", "AddChannels", "OpenDispute", "RequestPlanChange", "AnnounceNumberReplacement"),
+    PlanChangeScheduled: ("WithdrawPlanChange", "AdvanceClock", "CreditDeposit"),
+    RentalSuspended: ("CreditDeposit", "ReportUsage", "AdvanceClock"),
+    ServicesSuspended: ("ResumeServices", "CreditDeposit"),
+    UsageCharged: ("OpenDispute", "ReportUsage", "RequestRefund"),
+}
+"""What is likely to be asked for after a fact."""
+
+
+def _following(facts: Sequence[Recorded]) -> st.SearchStrategy[str]:
+    """What one of the latest facts gives rise to."""
+    kinds = [kind for recorded in facts[-12:] for kind in FOLLOWING.get(type(recorded.fact), ())]
+    return st.sampled_from([*kinds, "AdvanceClock", "OrderNumber"])
+
+
+def _ids(facts: Sequence[Recorded], *types: type) -> st.SearchStrategy[str]:
+    """The ids of facts of these types, or of one that is none."""
+    found = [recorded.id for recorded in facts if isinstance(recorded.fact, types)]
+    return st.sampled_from([*found[-6:], *found[-6:], "s-1/1"])
 
 
 def _registration(draw: st.DrawFn, world: World) -> dict[str, Any]:

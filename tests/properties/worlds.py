@@ -78,6 +78,7 @@ class World:
     regulations: str
     currency: str
     plans: tuple[str, ...]
+    services: tuple[str, ...]
     zone: str
 
     def __repr__(self) -> str:
@@ -99,12 +100,14 @@ def _built_in() -> tuple[World, ...]:
                 if isinstance(other, RegulationsPublished) and other.regulations == one.regulations
             )
             plans = tuple(one.document["plans"])
+            priced = {service for plan in one.document["plans"].values() for service in plan["periodic"]}
             worlds.append(
                 World(
                     publications=BUILT_IN,
                     regulations=one.regulations,
                     currency=one.currency,
                     plans=plans,
+                    services=tuple(sorted(priced)),
                     zone=zone,
                 )
             )
@@ -140,11 +143,12 @@ def houses(draw: st.DrawFn) -> World:
     parameters = draw(st.fixed_dictionaries(DRAWN))
     later = {**draw(st.fixed_dictionaries(DRAWN)), **{name: parameters[name] for name in UNCHANGEABLE}}
     currency = draw(st.sampled_from(parameters["currencies"]))
-    turn = BEGINNING + timedelta(days=731) + timedelta(hours=draw(st.integers(0, 24 * 120)))
+    turn = BEGINNING + timedelta(days=737) + timedelta(hours=draw(st.integers(0, 24 * 120)))
     tax = draw(st.none() | st.fixed_dictionaries({"name": st.just("VAT"), "rate": st.sampled_from(["0", "0.18", "1"])}))
     dropped = draw(st.sampled_from([SERVICES, ("did.ua",), ("did.us", "hosting")]))
+    kept = draw(st.sampled_from([("start", "business"), ("start",)]))
     first = _tariff("first", currency, BEGINNING, tax, draw(_plans(("start", "business"), SERVICES)))
-    second = _tariff("second", currency, turn, draw(st.sampled_from([tax, None])), draw(_plans(("start",), dropped)))
+    second = _tariff("second", currency, turn, draw(st.sampled_from([tax, None])), draw(_plans(kept, dropped)))
     versions = [("1", BEGINNING, parameters), ("2", turn, later)]
     regulations = [
         initial({"regulations": "house", "version": version, **document}, since)
@@ -155,6 +159,7 @@ def houses(draw: st.DrawFn) -> World:
         regulations="house",
         currency=currency,
         plans=("start", "business"),
+        services=(*SERVICES, "did.fr"),
         zone=parameters["time_zone"],
     )
 

@@ -11,7 +11,7 @@ from domain.catalogue import Catalogue
 from domain.commands import CATALOGUE_SUBJECT
 from domain.facts import CatalogueFact, Recorded
 from domain.publishing import CatalogueState, evolve_publication
-from domain.state import State, Subscriber, Unregistered, evolve
+from domain.state import State, Subscriber, Unregistered, evolve, resumed
 from infra.documents import initial_catalogue
 
 
@@ -41,7 +41,7 @@ class MemoryShard:
         instant = self._instants.get(subject)
         if instant is not None and isinstance(state, Subscriber):
             state = replace(state, as_of=max(state.as_of, instant))
-        return state
+        return resumed(state) if isinstance(state, Subscriber) else state
 
     def past(self, subject: str) -> "MemoryPast":
         return MemoryPast(self, subject)
@@ -138,9 +138,13 @@ class PlainSealer:
 
     def __init__(self) -> None:
         self.erased: list[str] = []
+        self.intended: list[str] = []
 
     def seal(self, subject: str, command_id: str, personal: Any) -> str:
         return f"sealed:{subject}:{command_id}:{personal!r}"
+
+    def intend_to_erase(self, subject: str) -> None:
+        self.intended.append(subject)
 
     def erase(self, subject: str) -> None:
         self.erased.append(subject)
