@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Ask": {
         "balance": "a subscriber's balance, now, as of an instant, or as it was known then",
         "statement": "opening balance, lines with a running balance, closing balance",
+        "invoice": "one invoice with its lines, tax and what became of it; a page to print",
         "timeline": "every fact of a subscriber in words",
         "why": "one charge, refusal or other fact explained: clause, tariff, arithmetic",
         "number": "who held a number, and when",

@@ -1,0 +1,79 @@
+"""`subledger invoice`: one invoice with its lines and tax; a table, JSON, or a page to print."""
+
+from pathlib import Path
+
+import click
+
+from domain.state import Subscriber
+from infra.cli.failures import Unusable
+from infra.cli.options import examples, json_option, ledger_option
+from infra.cli.output import print_fields, print_json, print_table, stdout
+from infra.embedded.folder import EmbeddedLedger
+from infra.explain.invoices import InvoiceDocument, NotAnInvoice, invoice_document
+
+
+@click.command(
+    epilog=examples(
+        "subledger invoice s-001/5",
+        "subledger invoice s-001/5 --html > invoice.html      a page to print",
+    )
+)
+@click.argument("invoice", metavar="ID")
+@click.option("--html", "as_html", is_flag=True, help="A printable A4 page on stdout.")
+@json_option
+@ledger_option
+def command(invoice: str, as_html: bool, as_json: bool, folder: Path) -> None:
+    """Show the invoice ID (the name of its fact, such as s-001/5), and what has been paid on it."""
+    with EmbeddedLedger(folder) as ledger:
+        document = read(ledger, invoice)
+    if as_html:
+        from infra.html.invoice import page
+
+        stdout().write(page(document).encode())
+    elif as_json:
+        print_json(document)
+    else:
+        show(document)
+
+
+def read(ledger: EmbeddedLedger, invoice: str) -> InvoiceDocument:
+    """The invoice as a document; Unusable where there is none of that name."""
+    subject = invoice.rpartition("/")[0]
+    state = ledger.shard.load(subject)
+    if not isinstance(state, Subscriber):
+        raise Unusable(f"there is no invoice {invoice}")
+    profile = state.profile
+    try:
+        return invoice_document(
+            ledger.shard.past(subject),
+            invoice,
+            holder=profile.holder,
+            regulations=profile.regulations,
+            zone=profile.time_zone,
+        )
+    except NotAnInvoice as error:
+        raise Unusable(str(error)) from None
+
+
+def show(invoice: InvoiceDocument) -> None:
+    """The invoice, for people."""
+    print_fields(
+        [
+            ("Invoice", f"{invoice.id}, {invoice.status}"),
+            ("Subscriber", f"{invoice.subscriber} (holder {invoice.holder}), {invoice.regulations}"),
+            ("For", f"{invoice.number}, {invoice.period}"),
+            ("Issued", invoice.issued),
+            ("Due", invoice.due),
+        ]
+    )
+    print()
+    rows = [(line.what, line.arithmetic, line.charge, line.amount) for line in invoice.lines]
+    if invoice.tax_words is not None:
+        rows.append((invoice.tax_words, "", "", invoice.tax))
+    rows += [
+        ("Total", "", "", invoice.total),
+        ("Taken back", "", "", invoice.reversed),
+        ("Paid", "", "", invoice.paid),
+        ("Outstanding", "", "", invoice.outstanding),
+    ]
+    print_table(("what", "arithmetic", "fact", f">{invoice.currency}"), rows)
