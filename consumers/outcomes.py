@@ -20,7 +20,7 @@ Outcome = dict[str, Any]
 
 @lru_cache(maxsize=8192)
 def instant(moment: datetime) -> str:
-    """UTC with a Z."""
+    """UTC with a Z, fractions of a second only where there are any; all facts of a command share a few instants."""
     return moment.isoformat()[:-6] + "Z"
 
 

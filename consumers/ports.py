@@ -75,6 +75,9 @@ class ShardStore(Protocol):
     def answer(self, subject: str, command_id: str) -> Answer | None:
         """What was answered to that command before."""
 
+    def prepare(self, commands: Sequence[tuple[str, str]], calls: Sequence[tuple[str, str]]) -> None:
+        """Looks up at once what the next group will ask for one by one: (subject, command id), (subject, usage)."""
+
     def commit(self, group: Group) -> None:
         """Stores the group, all or nothing; raises StoreError where that is not known to have happened."""
 

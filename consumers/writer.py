@@ -5,7 +5,7 @@ everything that was decided in the group is forgotten and nothing has been answe
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,7 @@ STATES_IN_MEMORY = 20_000
 """Subscribers kept in memory; the others are loaded from their snapshot when a command names them."""
 SNAPSHOT_EVERY_FACTS = 100
 """A stream is never folded from further back than this."""
+USAGE = ReportUsage.__name__
 RECORDS_NOTHING = frozenset({Code.COMMAND_ID_REUSED, Code.TIME_WENT_BACKWARDS})
 
 
@@ -75,6 +76,17 @@ class Writer:
     def sequence(self) -> int:
         """The sequence of the last fact that was decided."""
         return self._sequence
+
+    def prepare(self, values: Sequence[Any]) -> None:
+        """Lets the store look up at once what these commands will ask for; it changes no outcome."""
+        commands, calls = [], []
+        for value in values:
+            if isinstance(value, dict) and isinstance(subject := value.get("subscriber"), str):
+                if isinstance(identity := value.get("id"), str):
+                    commands.append((subject, identity))
+                if value.get("type") == USAGE and isinstance(data := value.get("data"), dict):
+                    calls.append((subject, str(data.get("usage"))))
+        self._shard.prepare(commands, calls)
 
     def execute(self, value: Any) -> Outcome:
         """The outcome of one command; it may be told to its sender once `commit` has returned."""

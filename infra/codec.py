@@ -9,12 +9,12 @@ import hmac
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, date, datetime
-from functools import lru_cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import orjson
 
+from consumers.outcomes import instant
 from consumers.ports import Stored
 from domain.facts import FACT_TYPES, WIRE_TYPES, Calculation, Fact, Line, Recorded, Refill, RefundPaid, Take
 from domain.money import Money
@@ -33,15 +33,13 @@ class UndecodableFact(ValueError):
     """Stored bytes that are no fact of this ledger: an unknown type, or data of another shape."""
 
 
+format_instant = instant
+"""UTC with a Z: one form for facts and outcomes."""
+
+
 def short_name(event_type: str) -> str:
     """`deposit-credited` for `subledger.deposit-credited.v1`."""
     return event_type.removeprefix(f"{SOURCE}.").rsplit(".v", 1)[0]
-
-
-@lru_cache(maxsize=8192)
-def format_instant(instant: datetime) -> str:
-    """UTC with a Z, fractions of a second only where there are any. All facts of a command share a few instants."""
-    return instant.isoformat()[:-6] + "Z"
 
 
 def parse_instant(text: str) -> datetime:

@@ -5,7 +5,7 @@ import select
 import stat
 from collections.abc import Iterator
 
-BLOCK_LINES = 1_000
+BLOCK_LINES = 2_000
 """At most so many lines are handed over, executed and committed together."""
 READ_BYTES = 1 << 18
 

@@ -84,6 +84,9 @@ class RehearsalShard:
     def past(self, subject: str) -> Past:
         return RehearsalPast(self, self._real.past(subject), subject)
 
+    def prepare(self, commands: Sequence[tuple[str, str]], calls: Sequence[tuple[str, str]]) -> None:
+        """Nothing: a rehearsal has no hurry."""
+
     def answer(self, subject: str, command_id: str) -> Answer | None:
         return self._answers.get((subject, command_id)) or self._real.answer(subject, command_id)
 

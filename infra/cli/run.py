@@ -70,7 +70,9 @@ def execute(
     """Executes every line; a block of lines is one commit, its outcomes are written to `out` after it."""
     gc.set_threshold(COLLECT_AFTER_ALLOCATIONS)
     for block in reader.blocks():
-        answers = [answer(line, writer) for line in block]
+        values = [parsed(line) for line in block]
+        writer.prepare(values)
+        answers = [answer(value, writer) for value in values]
         writer.commit()
         follower.committed(writer.sequence)
         out.write(b"".join(orjson.dumps(outcome, option=orjson.OPT_APPEND_NEWLINE) for outcome in answers))
@@ -79,15 +81,19 @@ def execute(
         advance(reader.bytes_read)
 
 
-def answer(line: bytes | None, writer: Writer) -> Outcome:
-    """The outcome of one line; None is a line that was too long to be read."""
+def parsed(line: bytes | None) -> Any:
+    """What a line holds, or the Fault that it is no JSON; None is a line that was too long to be read."""
     if line is None:
-        return outcomes.invalid(None, Fault("", f"expected a line of at most {LARGEST_LINE_BYTES} bytes"))
+        return Fault("", f"expected a line of at most {LARGEST_LINE_BYTES} bytes")
     try:
-        value = orjson.loads(line)
+        return orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        return outcomes.invalid(None, Fault("", f"expected a JSON object, found none: {error}"))
-    return writer.execute(value)
+        return Fault("", f"expected a JSON object, found none: {error}")
+
+
+def answer(value: Any, writer: Writer) -> Outcome:
+    """The outcome of what a line held."""
+    return outcomes.invalid(None, value) if isinstance(value, Fault) else writer.execute(value)
 
 
 def summary(counts: Counter[str]) -> str:

@@ -8,6 +8,8 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteDatastore
 
 CACHE_KIB = 65_536
+CHECKPOINT_PAGES = 16_384
+"""64 MiB of log before it is copied into the database: a group commit then seldom waits for that."""
 CREATE = (
     # What was asked and answered under each command id: a repeated command is recognised from here.
     "CREATE TABLE IF NOT EXISTS commands (subject TEXT, command_id TEXT, command BLOB, outcome BLOB, "
@@ -35,6 +37,7 @@ class ShardRecorder(SQLiteApplicationRecorder):
     def __init__(self, datastore: SQLiteDatastore, events_table_name: str = "stored_events") -> None:
         super().__init__(datastore, events_table_name)
         self._reader: sqlite3.Connection | None = None
+        self._tuned = False
 
     def construct_create_table_statements(self) -> list[str]:
         return [*super().construct_create_table_statements(), *CREATE]
@@ -52,6 +55,9 @@ class ShardRecorder(SQLiteApplicationRecorder):
 
         `first_id` is the notification id that the first fact must get; IntegrityError where the table has others.
         """
+        if not self._tuned:
+            c.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+            self._tuned = True
         before = self._last_id(c)
         if first_id is not None and first_id != before + 1:
             raise IntegrityError(f"expected the next notification id to be {first_id}, found {before + 1}")

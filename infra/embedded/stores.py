@@ -1,6 +1,7 @@
 """The ports of `consumers/` on the embedded application: the shard, the catalogue, a subject's past."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,6 +19,14 @@ from infra.embedded import recorder as sql
 from infra.embedded.application import LedgerApplication, Snapshot
 
 SELECT_ANSWER = "SELECT command, outcome FROM commands WHERE subject = ? AND command_id = ?"
+SELECT_ANSWERS = (
+    "SELECT c.subject, c.command_id, c.command, c.outcome FROM json_each(?) j "
+    "JOIN commands c ON c.subject = j.value ->> 0 AND c.command_id = j.value ->> 1"
+)
+SELECT_CALLS = (
+    "SELECT k.subject, k.usage, k.elapsed_seconds, k.ended FROM json_each(?) j "
+    "JOIN calls k ON k.subject = j.value ->> 0 AND k.usage = j.value ->> 1"
+)
 SELECT_CALL = "SELECT elapsed_seconds, ended FROM calls WHERE subject = ? AND usage = ?"
 SELECT_DEPOSIT = "SELECT version FROM deposits WHERE subject = ? AND reference = ?"
 SELECT_INSTANT = "SELECT at FROM instants WHERE subject = ?"
@@ -37,6 +46,8 @@ class EmbeddedShard:
     def __init__(self, application: LedgerApplication) -> None:
         self._application = application
         self._recorder = application.shard
+        self._answers: dict[tuple[str, str], Answer | None] = {}
+        self._calls: dict[tuple[str, str], Call | None] = {}
 
     def sequence(self) -> int:
         return self._recorder.max_notification_id() or 0
@@ -55,27 +66,40 @@ class EmbeddedShard:
         return resumed(state) if isinstance(state, Subscriber) else state
 
     def past(self, subject: str) -> "StoredPast":
-        return StoredPast(self._application, subject)
+        return StoredPast(self._application, subject, self._calls)
+
+    def prepare(self, commands: Sequence[tuple[str, str]], calls: Sequence[tuple[str, str]]) -> None:
+        self._answers = dict.fromkeys(commands)
+        for subject, identity, command, outcome in self._recorder.rows(SELECT_ANSWERS, (orjson.dumps(commands),)):
+            self._answers[subject, identity] = _answer(subject, identity, command, outcome)
+        self._calls.clear()
+        self._calls.update(dict.fromkeys(calls))
+        for subject, usage, elapsed, ended in self._recorder.rows(SELECT_CALLS, (orjson.dumps(calls),)):
+            self._calls[subject, usage] = Call(elapsed_seconds=elapsed, ended=bool(ended))
 
     def answer(self, subject: str, command_id: str) -> Answer | None:
+        if (subject, command_id) in self._answers:
+            return self._answers[subject, command_id]
         row = self._recorder.one(SELECT_ANSWER, (subject, command_id))
         if row is None:
             return None
-        return Answer(
-            subject=subject, command_id=command_id, command=orjson.loads(row[0]), outcome=orjson.loads(row[1])
-        )
+        return _answer(subject, command_id, *row)
 
     def commit(self, group: Group) -> None:
         if not group.answers:
             return
+        self._answers.clear()
+        self._calls.clear()
         events = [self._application.mapper.to_stored_event(stored) for stored in group.facts]  # type: ignore[arg-type]
         first = group.facts[0].sequence if group.facts else None
         try:
             self._recorder.insert_events(events, first_id=first, beside=_beside(group, self.last_instant()))
-            if group.snapshots and self._application.snapshots is not None:
-                self._application.snapshots.put([_snapshot(state) for state in group.snapshots.values()])
         except PersistenceError as error:
             raise StoreError(f"the group of {len(group.answers)} commands was not stored: {error}") from error
+        if group.snapshots and self._application.snapshots is not None:
+            # A snapshot is a cache: the facts are stored whether it is or not.
+            with suppress(PersistenceError):
+                self._application.snapshots.put([_snapshot(state) for state in group.snapshots.values()])
 
     def _snapshot(self, subject: str) -> State | None:
         row = self._recorder.one(SELECT_SNAPSHOT, (subject,))
@@ -85,11 +109,16 @@ class EmbeddedShard:
 class StoredPast:
     """A subject's facts, looked up one by one."""
 
-    def __init__(self, application: LedgerApplication, subject: str) -> None:
+    def __init__(
+        self, application: LedgerApplication, subject: str, calls: Mapping[tuple[str, str], Call | None]
+    ) -> None:
         self._recorder = application.shard
         self._subject = subject
+        self._prepared_calls = calls
 
     def call(self, usage: str) -> Call | None:
+        if (self._subject, usage) in self._prepared_calls:
+            return self._prepared_calls[self._subject, usage]
         row = self._recorder.one(SELECT_CALL, (self._subject, usage))
         return Call(elapsed_seconds=row[0], ended=bool(row[1])) if row else None
 
@@ -125,6 +154,10 @@ class EmbeddedCatalogue:
 
     def commit(self, facts: Sequence[Stored], answer: Answer) -> None:
         EmbeddedShard(self._application).commit(Group(facts=list(facts), answers=[answer]))
+
+
+def _answer(subject: str, command_id: str, command: bytes, outcome: bytes) -> Answer:
+    return Answer(subject=subject, command_id=command_id, command=orjson.loads(command), outcome=orjson.loads(outcome))
 
 
 def _snapshot(state: State) -> Snapshot:

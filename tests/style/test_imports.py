@@ -23,12 +23,12 @@ IMPURE = {
 
 CORNERS = {
     "cryptography": ("infra/sealing.py", "infra/evidence"),
-    "eventsourcing": ("infra/embedded", "infra/kafka", "infra/cli/bench"),
+    "eventsourcing": ("infra/embedded", "infra/kafka", "infra/bench.py"),
     "kafka": ("infra/kafka",),
     "psycopg": ("infra/postgres", "infra/servers.py"),
-    "click": ("infra/cli",),
+    "click": ("infra/cli", "infra/bench.py"),
     "rich": ("infra/cli",),
-    "msgspec": ("infra/snapshots.py",),
+    "msgspec": ("infra/snapshots.py", "infra/views/wire.py"),
     "pydantic_settings": ("infra/settings.py",),
     "structlog": ("infra/logs.py",),
     "prometheus_client": ("infra/metrics.py",),

@@ -43,6 +43,9 @@ class MemoryShard:
             state = replace(state, as_of=max(state.as_of, instant))
         return resumed(state) if isinstance(state, Subscriber) else state
 
+    def prepare(self, commands: Sequence[tuple[str, str]], calls: Sequence[tuple[str, str]]) -> None:
+        """Nothing: everything is at hand."""
+
     def past(self, subject: str) -> "MemoryPast":
         return MemoryPast(self, subject)
 
