@@ -125,12 +125,22 @@ def test_an_interactive_sender_gets_each_answer_before_the_next_command(tmp_path
         assert process.wait(PATIENCE_SECONDS) == 0
 
 
+def interruptible() -> None:
+    """A shell that starts the tests in the background has children ignore Ctrl-C; these must not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def interrupted(folder: Path, how: signal.Signals) -> tuple[int, str]:
     """Runs half the demo, sends the signal while more is waited for; answers with the exit code and what was said."""
     lines = DEMO.read_bytes().splitlines(keepends=True)
     arguments = [*PROGRAM, "run", "-", "--ledger", str(folder)]
     with subprocess.Popen(
-        arguments, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        arguments,
+        cwd=CHECKOUT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=interruptible,
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -211,7 +221,9 @@ def test_events_follow_what_is_being_recorded(call: Call, tmp_path: Path) -> Non
     file.write_text(json.dumps(REGISTERED) + "\n")
     call("run", file, "--ledger", folder)
     arguments = [*PROGRAM, "events", "--follow", "--ledger", str(folder)]
-    with subprocess.Popen(arguments, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        arguments, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=interruptible
+    ) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["id"] == "s-1/1"
         file.write_text(json.dumps({**REGISTERED, "id": "c-2", "subscriber": "s-2"}) + "\n")

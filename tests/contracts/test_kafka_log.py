@@ -46,7 +46,7 @@ from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import create_topic
 from infra.servers import KafkaCluster
 from tests.contracts.kafka_writers import FENCED_EXIT
-from tests.support.servers import kafka_address, kafka_cluster, kafka_node, new_topic  # noqa: F401 - fixtures
+from tests.support.servers import new_topic
 
 # kafka-python leaves the sockets of a client that could not connect to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -63,7 +63,7 @@ def _left_sockets() -> Iterator[None]:
 
 
 @pytest.fixture
-def place(kafka_address: str, tmp_path: Path) -> LogPlace:  # noqa: F811
+def place(kafka_address: str, tmp_path: Path) -> LogPlace:
     """A new, empty log."""
     return _place(KafkaSettings(bootstrap_servers=kafka_address), tmp_path)
 
@@ -261,7 +261,7 @@ class TestDoubt:
 
     def test_a_silent_broker_leaves_the_outcome_unknown_until_it_is_back(
         self,
-        kafka_node: KafkaCluster,  # noqa: F811
+        kafka_node: KafkaCluster,
         tmp_path: Path,
     ) -> None:
         """OutcomeUnknown within the deadlines; when the broker answers again the next append finds out first."""
@@ -311,7 +311,7 @@ class TestCrashes:
 
     def test_a_broker_killed_under_load_loses_and_doubles_nothing(
         self,
-        kafka_cluster: KafkaCluster,  # noqa: F811
+        kafka_cluster: KafkaCluster,
         tmp_path: Path,
     ) -> None:
         """Three brokers, the partition's leader killed −9 under appends: each acknowledged one is there, once."""

@@ -26,7 +26,7 @@ from infra.kafka.recorders import (
     KafkaProcessRecorder,
     KafkaTrackingRecorder,
 )
-from tests.support.servers import kafka_address, new_topic  # noqa: F401 - a fixture
+from tests.support.servers import new_topic
 
 
 class OnKafka:
@@ -37,7 +37,7 @@ class OnKafka:
     factories: list[KafkaFactory]
 
     @pytest.fixture(autouse=True)
-    def _servers(self, kafka_address: str, tmp_path: Path) -> Iterator[None]:  # noqa: F811
+    def _servers(self, kafka_address: str, tmp_path: Path) -> Iterator[None]:
         self.factories = []
         self.environment = lambda: {
             "PERSISTENCE_MODULE": "infra.kafka",

@@ -26,7 +26,7 @@ from infra.kafka.records import OutgoingRecord
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import create_topic
 from infra.servers import KafkaCluster
-from tests.support.servers import kafka_node, new_topic  # noqa: F401 - fixtures are named by the tests' arguments
+from tests.support.servers import new_topic
 
 # kafka-python leaves the sockets of a client that could not connect to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -45,7 +45,7 @@ def _left_sockets() -> Iterator[None]:
 
 
 @pytest.fixture
-def settings(kafka_node: KafkaCluster) -> KafkaSettings:  # noqa: F811
+def settings(kafka_node: KafkaCluster) -> KafkaSettings:
     return KafkaSettings(
         bootstrap_servers=kafka_node.bootstrap_servers,
         delivery_timeout_ms=DELIVERY_MS,
@@ -78,7 +78,7 @@ def bare(settings: KafkaSettings) -> Iterator[Callable[..., Any]]:
 
 
 def test_an_expired_batch_is_left_out_of_a_commit_that_reports_success(
-    kafka_node: KafkaCluster,  # noqa: F811
+    kafka_node: KafkaCluster,
     settings: KafkaSettings,
     partition: Partition,
     bare: Callable[..., Any],
@@ -97,7 +97,7 @@ def test_an_expired_batch_is_left_out_of_a_commit_that_reports_success(
 
 
 def test_ours_does_not_commit_when_a_batch_expires(
-    kafka_node: KafkaCluster,  # noqa: F811
+    kafka_node: KafkaCluster,
     settings: KafkaSettings,
     partition: Partition,
 ) -> None:
@@ -152,7 +152,7 @@ def test_ours_commits_nothing_of_a_failed_transaction(settings: KafkaSettings, p
 
 
 def test_commit_waits_without_a_limit(
-    kafka_node: KafkaCluster,  # noqa: F811
+    kafka_node: KafkaCluster,
     partition: Partition,
     bare: Callable[..., Any],
 ) -> None:
@@ -168,7 +168,7 @@ def test_commit_waits_without_a_limit(
 
 
 def test_ours_has_a_deadline(
-    kafka_node: KafkaCluster,  # noqa: F811
+    kafka_node: KafkaCluster,
     settings: KafkaSettings,
     partition: Partition,
 ) -> None:
