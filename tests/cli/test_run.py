@@ -140,7 +140,7 @@ def interrupted(folder: Path, how: signal.Signals) -> tuple[int, str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=interruptible,
+        preexec_fn=interruptible,  # noqa: PLW1509 - no thread of the tests runs beside it
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -222,7 +222,11 @@ def test_events_follow_what_is_being_recorded(call: Call, tmp_path: Path) -> Non
     call("run", file, "--ledger", folder)
     arguments = [*PROGRAM, "events", "--follow", "--ledger", str(folder)]
     with subprocess.Popen(
-        arguments, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=interruptible
+        arguments,
+        cwd=CHECKOUT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=interruptible,  # noqa: PLW1509 - no thread of the tests runs beside it
     ) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["id"] == "s-1/1"

@@ -123,7 +123,7 @@ def version(regulations: str, effective_from: str, *, material: bool = True, **c
 
 
 def test_a_number_is_billed_every_month_until_it_is_cancelled() -> None:
-    """illyvoip/recurring"""
+    """illyvoip/recurring."""
     # 2.00 + 3.48 + 0.99 VAT = 6.47 in January; 4.00 + 0.72 VAT = 4.72 in February and in March: 15.91.
     story = illyvoip(paid("15.91"), german())
     for boundary in (FEBRUARY, MARCH):
@@ -154,7 +154,7 @@ def test_fees_that_were_paid_come_back_neither_on_request_nor_at_the_end() -> No
 
 
 def test_a_first_deposit_that_was_never_used_is_refunded_in_full_at_any_age() -> None:
-    """illyvoip/first-deposit-unused"""
+    """illyvoip/first-deposit-unused."""
     illyvoip(paid("50.00")).when("2027-01-05 12:00", refund()).then(
         fact("refund-requested"), fact("refund-due", amount="50.00", basis="illyvoip/first-deposit-unused")
     ).balance("0.00")
@@ -203,7 +203,7 @@ def test_the_oldest_deposit_is_spent_first_and_only_the_young_one_comes_back() -
 
 @pytest.mark.parametrize("method", ["bank_transfer", "crypto"])
 def test_deposits_by_transfer_and_in_crypto_currency_stay_as_credit(method: str) -> None:
-    """illyvoip/refund-methods"""
+    """illyvoip/refund-methods."""
     illyvoip(paid("10.00", method=method)).when(refund()).refused(
         "method_not_refundable", basis="illyvoip/refund-methods"
     ).balance("10.00")
@@ -213,14 +213,14 @@ def test_deposits_by_transfer_and_in_crypto_currency_stay_as_credit(method: str)
 
 
 def test_a_second_account_and_a_violation_waive_the_refund() -> None:
-    """illyvoip/first-account-only"""
+    """illyvoip/first-account-only."""
     basis = "illyvoip/first-account-only"
     illyvoip(paid("50.00"), first_account=False).when(refund()).refused("not_refundable", basis=basis).balance("50.00")
     illyvoip(paid("50.00"), violation()).when(refund()).refused("not_refundable", basis=basis).balance("50.00")
 
 
 def test_prepaid_months_of_numbers_and_recordings_do_not_come_back_at_the_end() -> None:
-    """illyvoip/no-refund-services"""
+    """illyvoip/no-refund-services."""
     # Three months from 1 January: (2.00 + 12.00) × 1.18 = 16.52 and 9.00 × 1.18 = 10.62.
     history = (
         paid("27.14"),
@@ -330,7 +330,7 @@ def test_compensation_is_limited_to_what_was_paid_in_three_months() -> None:
 
 
 def test_personal_data_is_erased_with_the_agreement() -> None:
-    """illyvoip/data-deletion"""
+    """illyvoip/data-deletion."""
     story = illyvoip(personal=ask.Sealed("sealed"))
     story.when(cancel("T-1")).then(
         fact("termination-announced", ticket="T-1"),
@@ -355,7 +355,7 @@ def test_an_unpaid_number_goes_on_for_seven_days_after_the_first() -> None:
 
 
 def test_a_payment_in_the_last_instant_of_the_seventh_day_saves_the_number() -> None:
-    """hexaserv/grace-7d"""
+    """hexaserv/grace-7d."""
     story = hexaserv(american(), amount="1.74")
     story.when("2026-02-08 23:59:59.999999", deposit("2.00", "lp-2")).then(
         fact("deposit-credited"), fact("periodic-service-charged", amount="2.00")
@@ -400,7 +400,7 @@ def test_a_domain_is_taken_off_the_refund() -> None:
 
 
 def test_a_violation_brings_a_warning_a_suspension_or_the_end() -> None:
-    """hexaserv/violation-ladder"""
+    """hexaserv/violation-ladder."""
     grounds = {"ground": "complaints", "basis": "hexaserv/violation-ladder"}
     recorded = fact("violation-recorded", kind="spam", **grounds)
     story = hexaserv()
@@ -448,7 +448,7 @@ def test_a_message_is_charged_once_in_either_direction() -> None:
 
 
 def test_an_account_holds_one_free_service() -> None:
-    """hexaserv/one-free-account: a paid service may stand beside it."""
+    """hexaserv/one-free-account: the first is rented at 0.00, a second one is refused."""
     history = (NOON, register("hexaserv", plan="free"), order("site-1", "hosting.free"))
     given(*history, under="hexaserv", zone=PODGORICA).when(order("site-2", "hosting.free")).refused(
         "free_service_already_held", basis="hexaserv/one-free-account"
@@ -456,7 +456,7 @@ def test_an_account_holds_one_free_service() -> None:
 
 
 def test_a_policy_changes_without_notice_and_not_into_the_past() -> None:
-    """hexaserv/policy-change"""
+    """hexaserv/policy-change."""
     at = "2026-01-05T12:00:00+01:00"
     publication = published(at, version("hexaserv", at, refund_days=14))
     assert publication.refusal is None
@@ -485,7 +485,7 @@ def test_only_a_reversed_deposit_makes_a_debt() -> None:
 
 
 def test_a_breach_stops_the_services_or_the_agreement_at_once() -> None:
-    """calycom/immediate-termination"""
+    """calycom/immediate-termination."""
     grounds = {"ground": "complaints", "basis": "calycom/immediate-termination"}
     calycom().when(violation(sanction="suspension")).then(
         fact("violation-recorded", **grounds), fact("services-suspended", at=NOON, **grounds)
@@ -519,7 +519,7 @@ def test_a_material_change_needs_thirty_days() -> None:
 
 
 def test_a_change_that_is_not_material_needs_no_notice() -> None:
-    """calycom/terms-30d"""
+    """calycom/terms-30d."""
     at = "2026-01-05T12:00:00+01:00"
     assert published(at, version("calycom", at, material=False, invoice_due_days=4)).refusal is None
 
@@ -529,32 +529,32 @@ def test_a_change_that_is_not_material_needs_no_notice() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_prohibited_use_is_recorded_by_each_provider(kind: str) -> None:
-    """aup/prohibited-use"""
+    """aup/prohibited-use."""
     for story in (illyvoip(), hexaserv(), calycom()):
         story.when(violation(kind)).then(fact("violation-recorded", kind=kind, ground="complaints"))
 
 
 def test_a_use_that_the_policy_does_not_name_is_no_violation() -> None:
-    """aup/prohibited-use"""
+    """aup/prohibited-use."""
     for story in (illyvoip(), hexaserv(), calycom()):
         story.when(violation("rudeness")).refused("unknown_violation_kind")
 
 
 def test_use_that_burdens_others_is_a_violation_and_may_be_warned_of() -> None:
-    """aup/excessive-use"""
+    """aup/excessive-use."""
     hexaserv().when(violation("excessive_use", sanction="warning")).then(
         fact("violation-recorded", kind="excessive_use", unlawful=False), fact("warning-issued", ground="complaints")
     )
 
 
 def test_excessive_use_waives_a_refund_as_any_violation_does() -> None:
-    """aup/excessive-use"""
+    """aup/excessive-use."""
     calycom(violation("excessive_use")).when(refund()).refused("not_refundable").balance("50.00")
 
 
 @pytest.mark.parametrize("cause", ["violation", "unlawful_use"])
 def test_a_breach_of_the_policy_is_a_ground_to_end_the_service(cause: str) -> None:
-    """aup/end-of-service"""
+    """aup/end-of-service."""
     story = calycom(dutch())
     story.when(terminate(cause)).then(
         fact("termination-announced", by="company", cause=cause, ground="our decision", ends_at=NOON),
@@ -566,7 +566,7 @@ def test_a_breach_of_the_policy_is_a_ground_to_end_the_service(cause: str) -> No
 
 
 def test_unlawful_use_ends_the_service_without_a_further_command() -> None:
-    """aup/end-of-service"""
+    """aup/end-of-service."""
     calycom().when(violation("unlawful", unlawful=True)).then(
         fact("violation-recorded", kind="unlawful", unlawful=True),
         fact("termination-announced", cause="violation", ends_at=NOON),
