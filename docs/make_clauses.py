@@ -157,6 +157,9 @@ def _facts_of(commands: Iterator[Any]) -> Iterator[tuple[str, str]]:
                 for sequence, data in facts:
                     event = json.loads(data)
                     yield event["basis"], event["id"]
+                    for line in event["data"].get("lines", ()):
+                        if "basis" in line:
+                            yield line["basis"], event["id"]
                     after = sequence
 
 

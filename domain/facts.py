@@ -53,6 +53,8 @@ class Line:
     """One line of an invoice or a refund: what for, how much; `account` is where it was booked."""
 
     label: str
+    basis: str | None = None
+    """The clause that the line rests on, where it is another one than the fact's."""
     account: str | None = None
     lot: str | None = None
     charge: str | None = None

@@ -27,6 +27,7 @@ from domain.money import Money, decimal_places, format_decimal, minor_unit
 from domain.periods import whole_periods
 from domain.prices import Listed, proration
 from domain.refusals import Code, Refusal
+from domain.rules import basis_of
 from domain.state import Lot, Rental
 
 FOR_CAUSE = frozenset({"violation", "unlawful_use", "non_payment"})
@@ -281,12 +282,18 @@ def money_back(case: Case, request: RequestRefund, end: Callable[[Case], None] |
         fact = charge.fact
         left = reversals.left_of(case, charge)
         if isinstance(fact, PeriodicServiceCharged) and fact.third_party:
-            third_party.append(Line(label=f"third party: {fact.service}", charge=charge.id, amount=left))
+            third_party.append(third_party_line(case, charge.id, fact, left))
         elif not isinstance(fact, UsageCharged | TaxCharged) and left.units:
             reversals.reverse(case, charge, left, "money back", "refund")
     if end is not None:
         end(case)
     _pay_out_less_fee(case, refund, request, third_party)
+
+
+def third_party_line(case: Case, charge: str, fact: PeriodicServiceCharged, left: Money) -> Line:
+    """What a third party was paid is not given back; the line says which charge stays (hexaserv/domain-deduction)."""
+    basis = basis_of("third-party", case.regulations.clauses)
+    return Line(label=f"third party: {fact.service}", basis=basis, charge=charge, amount=left)
 
 
 def _pay_out_less_fee(case: Case, refund: str, request: RequestRefund, third_party: list[Line]) -> None:

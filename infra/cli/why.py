@@ -11,7 +11,7 @@ from infra.cli.failures import Unusable
 from infra.cli.options import examples, json_option, ledger_option
 from infra.cli.output import print_fields, print_json
 from infra.embedded.folder import EmbeddedLedger
-from infra.explain.explainer import AskedFor, Explainer, Explanation
+from infra.explain.explainer import AskedFor, Clause, Explainer, Explanation
 from infra.explain.words import local
 
 Fields = Iterator[tuple[str, str]]
@@ -76,7 +76,8 @@ def fields(explanation: Explanation) -> Fields:
     yield "", ""
     yield "Counts from", f"{local(explanation.effective_at, zone)} ({explanation.time_zone})"
     yield "Recorded", f"{local(explanation.recorded_at, zone)}{_by_time(explanation)}"
-    yield from _clause(explanation)
+    for clause in (explanation.clause, *explanation.also):
+        yield from _clause(clause)
     if explanation.regulations:
         yield "Regulations", explanation.regulations
     if explanation.tariff:
@@ -98,8 +99,7 @@ def _by_time(explanation: Explanation) -> str:
     return ""
 
 
-def _clause(explanation: Explanation) -> Fields:
-    clause = explanation.clause
+def _clause(clause: Clause) -> Fields:
     yield "Rests on", clause.id
     if clause.says:
         yield "", clause.says

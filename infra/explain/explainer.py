@@ -79,6 +79,8 @@ class Explanation:
     due: bool
     """It came by time alone."""
     clause: Clause
+    also: tuple[Clause, ...]
+    """Clauses that single lines of it rest on."""
     regulations: str | None
     """Name and version that decided."""
     tariff: str | None
@@ -144,6 +146,7 @@ class Explainer:
             time_zone=zone.key,
             due=recorded.due,
             clause=self._clause(recorded.basis),
+            also=tuple(self._clause(line.basis) for line in getattr(recorded.fact, "lines", ()) if line.basis),
             regulations=self._regulations(stored),
             tariff=getattr(recorded.fact, "tariff", None),
             arithmetic=arithmetic(recorded.fact),
