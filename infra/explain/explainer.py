@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from consumers.ports import Stored
-from domain.catalogue import Catalogue
+from domain.catalogue import Catalogue, Regulations
 from domain.commands import CATALOGUE_SUBJECT
-from domain.facts import WIRE_TYPES, CommandRefused, SubscriberRegistered, Takes
+from domain.facts import WIRE_TYPES, CommandRefused, Line, SubscriberRegistered, Takes
 from domain.publishing import CatalogueState, evolve_publication
-from domain.rules import LEDGER
+from domain.rules import LEDGER, PARTS
 from infra import codec
 from infra.documents import clause_texts
 from infra.embedded.application import LedgerApplication
@@ -136,6 +136,7 @@ class Explainer:
         recorded = stored.recorded
         zone = self.zone(recorded.subject)
         asked = self._asked_for(recorded.subject, stored.caused_by)
+        version = self._version(stored)
         return Explanation(
             id=recorded.id,
             type=codec.short_name(WIRE_TYPES[type(recorded.fact)]),
@@ -145,9 +146,9 @@ class Explainer:
             recorded_at=recorded.recorded_at,
             time_zone=zone.key,
             due=recorded.due,
-            clause=self._clause(recorded.basis),
-            also=tuple(self._clause(line.basis) for line in getattr(recorded.fact, "lines", ()) if line.basis),
-            regulations=self._regulations(stored),
+            clause=self._clause(recorded.basis, version),
+            also=tuple(self._clause(line.basis, version) for line in _lines(recorded.fact) if line.basis),
+            regulations=f"{version.name} version {version.version}" if version else None,
             tariff=getattr(recorded.fact, "tariff", None),
             arithmetic=arithmetic(recorded.fact),
             paid_from=self._paid_from(getattr(recorded.fact, "paid_from", ()), zone),
@@ -161,14 +162,19 @@ class Explainer:
         row = self._application(subject).shard.one(SELECT_COMMAND, (subject, command_id))
         return AskedFor(command=orjson.loads(row[0]), outcome=orjson.loads(row[1])) if row else None
 
-    def _clause(self, basis: str) -> Clause:
+    def _clause(self, basis: str, version: Regulations | None) -> Clause:
+        """The clause with its text; where a published document has clauses that nobody quoted, the rule in words."""
         text = self._texts.get(basis)
         if text is not None:
             return Clause(id=basis, says=text["says"], source=text.get("source"))
-        own = OWN_RULES.get(basis.removeprefix(f"{LEDGER}/")) if basis.startswith(f"{LEDGER}/") else None
-        return Clause(id=basis, says=own, source="a rule of this ledger's own" if own else None)
+        if basis.startswith(f"{LEDGER}/"):
+            own = OWN_RULES.get(basis.removeprefix(f"{LEDGER}/"))
+            return Clause(id=basis, says=own, source="a rule of this ledger's own" if own else None)
+        rule = next((rule for rule, clause in version.clauses.items() if clause == basis), None) if version else None
+        says = OWN_RULES.get(rule or "") or OWN_RULES.get(PARTS.get(rule or "", ""))
+        return Clause(id=basis, says=says, source="in this ledger's words; the catalogue does not quote the clause")
 
-    def _regulations(self, stored: Stored) -> str | None:
+    def _version(self, stored: Stored) -> Regulations | None:
         """The version in force when the fact counts from, by the catalogue that the decision knew."""
         name = stored.source.partition("/")[2]
         state = CatalogueState(catalogue=Catalogue())
@@ -177,8 +183,7 @@ class Explainer:
             if published.sequence > stored.catalogue_sequence:
                 break
             state = evolve_publication(state, published.recorded)
-        version = state.catalogue.in_force(name, stored.recorded.effective_at) if name else None
-        return f"{version.name} version {version.version}" if version else None
+        return state.catalogue.in_force(name, stored.recorded.effective_at) if name else None
 
     def _paid_from(self, takes: Takes, zone: ZoneInfo) -> tuple[PaidFrom, ...]:
         paid = []
@@ -188,6 +193,10 @@ class Explainer:
             says = words(lot.recorded.fact, zone) if lot else "a fact that is not in the log"
             paid.append(PaidFrom(lot=take.lot, amount=money(take.amount), says=says))
         return tuple(paid)
+
+
+def _lines(fact: object) -> tuple[Line, ...]:
+    return getattr(fact, "lines", ())
 
 
 def _refused(fact: object, asked: AskedFor | None) -> Refused | None:
