@@ -17,7 +17,7 @@ from infra.cli.opening import common_zone, subjects
 from infra.cli.options import examples, instant_of, json_option, ledger_option
 from infra.cli.output import print_json, print_table, say
 from infra.cli.rehearsal import Rehearsal
-from infra.cli.run import Opened, answer
+from infra.cli.run import Opened, answer, parsed
 from infra.embedded.folder import EmbeddedLedger
 from infra.explain.words import local, words
 
@@ -62,7 +62,7 @@ def _of_file(file: str | None, writer: Writer) -> Iterator[Outcome]:
     with Opened(file) as (descriptor, _):
         for block in LineReader(descriptor, LARGEST_LINE_BYTES).blocks():
             for line in block:
-                yield answer(line, writer)
+                yield answer(parsed(line), writer)
             writer.commit()
 
 
