@@ -196,7 +196,9 @@ def test_the_oldest_deposit_is_spent_first_and_only_the_young_one_comes_back() -
         fact(
             "refund-due",
             amount="20.00",
-            lines=({"label": "deposit", "account": None, "lot": "s-1/4", "charge": None, "amount": "20.00"},),
+            lines=(
+                {"label": "deposit", "basis": None, "account": None, "lot": "s-1/4", "charge": None, "amount": "20.00"},
+            ),
         ),
     ).balance("4.34")
 
@@ -378,7 +380,7 @@ def test_a_domain_is_taken_off_the_refund() -> None:
     story = hexaserv(order("example.org", "domain"), american(), at=NEW_YEAR)
     assert story.balance() == "36.00"
     # registered 1, concluded 2, deposit 3, order 4, domain 5.
-    bare = {"account": None, "lot": None, "charge": None}
+    bare = {"basis": None, "account": None, "lot": None, "charge": None}
     story.when(refund(method="card", country="US")).then(
         fact("refund-requested"),
         fact("charge-reversed", account="Income:Periodic:did.us", amount="2.00"),
@@ -392,7 +394,13 @@ def test_a_domain_is_taken_off_the_refund() -> None:
             lines=(
                 {**bare, "label": "balance", "amount": "38.00"},
                 {**bare, "label": "processing fee", "amount": "-2.00"},
-                {**bare, "label": "third party: domain", "charge": "s-1/5", "amount": "12.00"},
+                {
+                    **bare,
+                    "basis": "hexaserv/domain-deduction",
+                    "label": "third party: domain",
+                    "charge": "s-1/5",
+                    "amount": "12.00",
+                },
             ),
         ),
         fact("personal-data-erased"),

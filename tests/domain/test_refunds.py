@@ -86,8 +86,8 @@ def test_what_is_left_of_young_deposits_comes_back_lot_by_lot() -> None:
             refund="s-1/7",
             amount="57.50",
             lines=(
-                {"label": "deposit", "account": None, "lot": "s-1/3", "charge": None, "amount": "37.50"},
-                {"label": "deposit", "account": None, "lot": "s-1/5", "charge": None, "amount": "20.00"},
+                {"label": "deposit", "basis": None, "account": None, "lot": "s-1/3", "charge": None, "amount": "37.50"},
+                {"label": "deposit", "basis": None, "account": None, "lot": "s-1/5", "charge": None, "amount": "20.00"},
             ),
         ),
     ).balance("0.00")
@@ -244,10 +244,18 @@ def test_a_third_partys_costs_are_kept_and_stand_as_a_line() -> None:
             amount="37.55",
             fee="2.00",
             lines=(
-                {"label": "balance", "account": None, "lot": None, "charge": None, "amount": "39.55"},
-                {"label": "processing fee", "account": None, "lot": None, "charge": None, "amount": "-2.00"},
+                {"label": "balance", "basis": None, "account": None, "lot": None, "charge": None, "amount": "39.55"},
+                {
+                    "label": "processing fee",
+                    "basis": None,
+                    "account": None,
+                    "lot": None,
+                    "charge": None,
+                    "amount": "-2.00",
+                },
                 {
                     "label": "third party: domain",
+                    "basis": "hexaserv/domain-deduction",
                     "account": None,
                     "lot": None,
                     "charge": "s-1/5",
