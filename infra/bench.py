@@ -25,6 +25,8 @@ import orjson
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
+from infra.cli.lines import BLOCK_LINES
+
 BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SPAN = timedelta(days=27)
 """The mix runs within one period, so that its commands are what is measured; `--periods` adds boundaries."""
@@ -96,7 +98,7 @@ def _machine(settings: Settings) -> Iterator[str]:
     weights = ", ".join(f"{name} {weight} %" for name, weight in MIX)
     yield f"{settings.commands:,} commands, {settings.subscribers:,} subscribers, {settings.periods} month(s)"
     yield weights
-    yield "commits are durable (WAL, synchronous=FULL), groups of up to 1,000 commands; seed " + str(SEED)
+    yield f"commits are durable (WAL, synchronous=FULL), groups of up to {BLOCK_LINES:,} commands; seed {SEED}"
     yield ""
 
 
