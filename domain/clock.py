@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from domain import disputes, ending, invoices, numbers, plans, renewals
 from domain.case import Case
 from domain.catalogue import Catalogue, Regulations
-from domain.facts import IncludedUnitsLapsed
 from domain.periods import local_date, start_of_day
 from domain.queue import before, queue_if_freed
 from domain.state import Invoice, Order, Rental, State, Subscriber, Unregistered, pass_boundary
@@ -83,7 +82,7 @@ def _invoice_dues(state: Subscriber, catalogue: Catalogue) -> Iterator[Due]:
 def boundary(case: Case) -> None:
     """A period ends and the next begins: units lapse, what ends ends, the plan changes, rentals are renewed."""
     start = case.effective_at
-    lapse_units(case, start)
+    ending.lapse_units(case, start)
     announced = case.state.standing.announced
     if announced is not None and announced.ends_at <= start:
         ending.end_agreement(case, announced.cause, charge_remaining_term=announced.charge_remaining_term)
@@ -102,16 +101,6 @@ def boundary(case: Case) -> None:
     renewals.renewal(case, start)
     if not case.state.standing.ended:
         case.state = pass_boundary(case.state)
-
-
-def lapse_units(case: Case, until: datetime | None = None) -> None:
-    """Included units are not carried over (telnexx/included-minutes); `until` None: all that are left."""
-    for rental in list(case.state.rentals.values()):
-        for service in sorted(rental.units):
-            units = rental.units[service]
-            if units.left and (until is None or units.until <= until):
-                lapsed = IncludedUnitsLapsed(number=rental.number, service=service, units=units.left)
-                case.record(lapsed, "included-units")
 
 
 def funding(case: Case) -> None:

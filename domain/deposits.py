@@ -3,12 +3,13 @@
 from domain import refunds
 from domain.case import Case
 from domain.commands import CreditDeposit, ReverseDeposit
-from domain.facts import DepositCredited, DepositReversed, Take, Takes
+from domain.facts import DepositCredited, DepositReversed, Takes
 from domain.invoices import oldest_invoice_first
 from domain.money import Money
 from domain.queue import queue
 from domain.refusals import Code, Refusal
 from domain.registration import conclusion
+from domain.state import spend
 
 
 def deposit(case: Case, request: CreditDeposit) -> Refusal | None:
@@ -88,10 +89,4 @@ def _after_the_end(case: Case, deposit_id: str) -> None:
 def _own_rest_first(case: Case, deposit_id: str, amount: Money) -> Takes:
     lots = case.state.account.lots
     ordered = (*(lot for lot in lots if lot.id == deposit_id), *(lot for lot in lots if lot.id != deposit_id))
-    takes = []
-    for lot in ordered:
-        part = min(lot.left, amount)
-        if part.units:
-            takes.append(Take(lot=lot.id, amount=part))
-            amount = amount - part
-    return tuple(takes)
+    return spend(ordered, amount)

@@ -51,7 +51,7 @@ def end_with_last_rental(case: Case, reason: str, effective_at: datetime) -> Non
 
 def end_agreement(case: Case, cause: str, *, charge_remaining_term: bool = False) -> None:
     """The end has come: what was included lapses, what waited goes, each rental ends, then the money is settled."""
-    _lapse_all(case)
+    lapse_units(case)
     _withdraw_plan_change(case)
     rule = RULE_OF_END.get(cause, "cause")
     for order in list(case.state.orders.values()):
@@ -142,11 +142,13 @@ def _remaining_term(case: Case, rental: Rental) -> RemainingTermCharged | None:
     return RemainingTermCharged(number=rental.number, amount=amount, periods=periods, price=price, tariff=listed.tariff)
 
 
-def _lapse_all(case: Case) -> None:
+def lapse_units(case: Case, until: datetime | None = None) -> None:
+    """Included units are not carried over (telnexx/included-minutes); `until` None: all that are left."""
     for rental in list(case.state.rentals.values()):
         for service in sorted(rental.units):
-            if rental.units[service].left:
-                lapsed = IncludedUnitsLapsed(number=rental.number, service=service, units=rental.units[service].left)
+            units = rental.units[service]
+            if units.left and (until is None or units.until <= until):
+                lapsed = IncludedUnitsLapsed(number=rental.number, service=service, units=units.left)
                 case.record(lapsed, "included-units")
 
 

@@ -8,7 +8,7 @@ from domain.charging import charge, connect, included_units, refills
 from domain.facts import InvoiceExpired, InvoiceIssued, Line, OrderCancelled, PaymentAllocated, RentalResumed
 from domain.money import Money
 from domain.periods import Period
-from domain.prices import Bill, order_bill
+from domain.prices import Bill, connection_fee_due, order_bill
 from domain.state import Invoice, Order
 
 
@@ -132,8 +132,7 @@ def reissue_orders(case: Case) -> None:
 
 
 def _demand(case: Case, order: Order, stale_before: datetime | None = None) -> None:
-    with_fee = not case.state.standing.numbered and case.state.standing.fee_invoice is None
-    bill = order_bill(case, order, with_fee=with_fee)
+    bill = order_bill(case, order, with_fee=connection_fee_due(case))
     invoice = issue(case, bill, "order")
     if bill.total.units:
         oldest_invoice_first(case, stale_before)

@@ -112,6 +112,12 @@ def connection_fee(case: Case, plan: str, at: datetime) -> tuple[Money, str]:
     return terms.connection_fee, tariff.name
 
 
+def connection_fee_due(case: Case) -> bool:
+    """The connection fee comes with the first number, and never twice."""
+    standing = case.state.standing
+    return not standing.numbered and standing.fee_invoice is None
+
+
 def tax_in_force(case: Case, at: datetime) -> Tax | None:
     """The tax of the tariff in force at `at`."""
     tariff = _tariff_in_force(case, at)

@@ -7,7 +7,7 @@ from domain.case import Case
 from domain.charging import charge, connect, included_units
 from domain.facts import RentalResumed
 from domain.money import Money
-from domain.prices import Bill, order_bill, renewal_bill
+from domain.prices import Bill, connection_fee_due, order_bill, renewal_bill
 from domain.state import Waiting
 
 
@@ -59,12 +59,6 @@ def queue_if_freed(case: Case, was: Before) -> None:
     """Pays the queue where the balance was raised, or something that waited has gone."""
     if case.balance > was.balance or not was.waiting <= frozenset(case.state.queue):
         queue(case)
-
-
-def connection_fee_due(case: Case) -> bool:
-    """The connection fee comes with the first number, and never twice."""
-    standing = case.state.standing
-    return not standing.numbered and standing.fee_invoice is None
 
 
 def pay_renewal(case: Case, item: Waiting, bill: Bill) -> None:

@@ -18,7 +18,6 @@ from domain.facts import (
     RefundPaid,
     RefundRequested,
     RemainderWrittenOff,
-    Take,
     Takes,
     TaxCharged,
     UsageCharged,
@@ -28,7 +27,7 @@ from domain.periods import whole_periods
 from domain.prices import Listed, proration
 from domain.refusals import Code, Refusal
 from domain.rules import basis_of
-from domain.state import Lot, Rental
+from domain.state import Lot, Rental, spend
 
 FOR_CAUSE = frozenset({"violation", "unlawful_use", "non_payment"})
 """Causes of an end that the company gives."""
@@ -64,10 +63,10 @@ def pay_out_part(case: Case, amount: Money, lot_ids: tuple[str, ...], rule: str)
     """`amount` out of those lots is due, rounded down; after the end the fraction is written off."""
     payable = amount.floor_minor()
     if payable.units > 0:
-        pay_out(case, None, payable, _takes_of(_lots(case, lot_ids), payable), rule)
+        pay_out(case, None, payable, spend(_lots(case, lot_ids), payable), rule)
     rest = amount - payable
     if rest.units > 0 and case.state.standing.ended:
-        case.record(RemainderWrittenOff(amount=rest, paid_from=_takes_of(_lots(case, lot_ids), rest)), rule)
+        case.record(RemainderWrittenOff(amount=rest, paid_from=spend(_lots(case, lot_ids), rest)), rule)
 
 
 def _lots(case: Case, lot_ids: tuple[str, ...]) -> tuple[Lot, ...]:
@@ -182,12 +181,12 @@ def unused_deposits(case: Case, request: RequestRefund) -> None:
     lots = _refundable(case)
     total = _sum(case, lots)
     amount = total.floor_minor()
-    takes = _takes_of(lots, amount)
+    takes = spend(lots, amount)
     pay_out(case, refund, amount, takes, rule, method=request.method)
     rest = total - amount
     if rest.units and case.state.standing.ended:
         left = _lots(case, tuple(lot.id for lot in lots))
-        case.record(RemainderWrittenOff(amount=rest, paid_from=_takes_of(left, rest)), rule)
+        case.record(RemainderWrittenOff(amount=rest, paid_from=spend(left, rest)), rule)
 
 
 def discretionary_refusal(case: Case) -> Refusal | None:
@@ -358,17 +357,6 @@ def _sum(case: Case, lots: tuple[Lot, ...]) -> Money:
     for lot in lots:
         total = total + lot.left
     return total
-
-
-def _takes_of(lots: tuple[Lot, ...], amount: Money) -> tuple[Take, ...]:
-    """`amount` out of `lots`, oldest first: the last one keeps the fraction below the minor unit."""
-    takes = []
-    for lot in lots:
-        part = min(lot.left, amount)
-        if part.units:
-            takes.append(Take(lot=lot.id, amount=part))
-            amount = amount - part
-    return tuple(takes)
 
 
 def _periods_left(case: Case, rental: Rental) -> int:

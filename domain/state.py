@@ -380,7 +380,7 @@ def taken(state: Subscriber, number: str) -> bool:
 
 
 def spend(lots: tuple[Lot, ...], amount: Money) -> Takes:
-    """What `amount` takes from each lot, the oldest first; as far as they reach."""
+    """What `amount` takes from each lot in their order, as far as they reach; the last one keeps what is left over."""
     takes = []
     for lot in lots:
         if not amount.units:

@@ -29,7 +29,7 @@ class KeyFolder:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
-        self._master = AESGCM(_master_key(folder / "master.key"))
+        self._master = AESGCM(key_in(folder / "master.key"))
         self._keys = sqlite3.connect(folder / "subscribers.db", isolation_level=None)
         self._keys.execute("PRAGMA secure_delete=ON")
         self._keys.execute("CREATE TABLE IF NOT EXISTS keys (subject TEXT PRIMARY KEY, wrapped BLOB) WITHOUT ROWID")
@@ -90,7 +90,8 @@ class KeyFolder:
         return self._master.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject.encode())
 
 
-def _master_key(file: Path) -> bytes:
+def key_in(file: Path) -> bytes:
+    """The key kept in `file`; made, durably and whole, where there is none yet."""
     if not file.exists():
         part = file.with_suffix(".part")
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:

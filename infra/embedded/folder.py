@@ -28,7 +28,7 @@ from domain.state import Subscriber
 from infra.documents import IN_EFFECT_SINCE, initial_catalogue
 from infra.embedded.application import LedgerApplication
 from infra.embedded.stores import EmbeddedCatalogue, EmbeddedShard
-from infra.sealing import KEY_BYTES, KeyFolder
+from infra.sealing import KeyFolder, key_in
 
 LOCK_WAIT_SECONDS = 3.0
 LOCK_POLL_SECONDS = 0.05
@@ -58,7 +58,7 @@ class EmbeddedLedger:
             raise
 
     def _open(self, folder: Path) -> None:
-        key = _salt_key(folder / "salt.key")
+        key = key_in(folder / "salt.key")
         self.catalogue_application = LedgerApplication(str(folder / "catalogue.db"), key)
         self.catalogue = EmbeddedCatalogue(self.catalogue_application)
         if not self.catalogue.load().version:
@@ -142,17 +142,6 @@ def _begin_catalogue(application: LedgerApplication) -> None:
         )
     events = [application.mapper.to_stored_event(one) for one in stored]  # type: ignore[arg-type]
     application.shard.insert_events(events, first_id=1)
-
-
-def _salt_key(file: Path) -> bytes:
-    if not file.exists():
-        part = file.with_suffix(".part")
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            out.write(os.urandom(KEY_BYTES))
-            out.flush()
-            os.fsync(out.fileno())
-        part.rename(file)
-    return file.read_bytes()
 
 
 def _lock(file: Path, wait_seconds: float) -> int:
