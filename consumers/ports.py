@@ -28,14 +28,45 @@ class Stored:
     """`<topic>/<partition>/<offset>` of the command; None on an embedded ledger."""
 
 
+class Known(Protocol):
+    """What a store remembers of a command that was decided before."""
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """The first outcome."""
+
+    @property
+    def position(self) -> str | None:
+        """Where the command stood; None on an embedded ledger."""
+
+    def is_of(self, command: dict[str, Any]) -> bool:
+        """Whether it was a command of the same content."""
+
+    def is_of_but_for_personal(self, command: dict[str, Any]) -> bool:
+        """Whether the contents are alike without the personal data, which nothing can compare once it is erased."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A decided command: what was asked, what was answered."""
+    """A decided command: what was asked, what was answered. It is what is Known of a command, as a whole."""
 
     subject: str
     command_id: str
     command: dict[str, Any]
     outcome: dict[str, Any]
+    position: str | None = None
+    """`<topic>/<partition>/<offset>` of the command; None on an embedded ledger."""
+
+    def is_of(self, command: dict[str, Any]) -> bool:
+        return self.command == command
+
+    def is_of_but_for_personal(self, command: dict[str, Any]) -> bool:
+        return impersonal(self.command) == impersonal(command)
+
+
+def impersonal(command: dict[str, Any]) -> dict[str, Any]:
+    """A command's content without personal data."""
+    return {**command, "data": {name: part for name, part in command["data"].items() if name != "personal"}}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,11 +79,14 @@ class Group:
     """How far each call has been reported, also by reports that recorded no fact."""
     deposits: dict[tuple[str, str], int] = field(default_factory=dict)
     """Credited references: the version of the deposit."""
+    as_of: datetime | None = None
+    """The latest instant of anything decided in this shard, this group included."""
     instants: dict[str, datetime] = field(default_factory=dict)
     """Last instants of subjects whose last command recorded no fact."""
     snapshots: dict[str, State] = field(default_factory=dict)
 
     def clear(self) -> None:
+        """Empties it; `as_of` stays, since time does not go back."""
         for part in (self.facts, self.answers, self.calls, self.deposits, self.instants, self.snapshots):
             part.clear()
 
@@ -72,7 +106,7 @@ class ShardStore(Protocol):
     def past(self, subject: str) -> Past:
         """What the subject's facts still answer."""
 
-    def answer(self, subject: str, command_id: str) -> Answer | None:
+    def answer(self, subject: str, command_id: str) -> Known | None:
         """What was answered to that command before."""
 
     def prepare(self, commands: Sequence[tuple[str, str]], calls: Sequence[tuple[str, str]]) -> None:
@@ -86,10 +120,13 @@ class CatalogueStore(Protocol):
     """The catalogue's own stream."""
 
     def load(self) -> CatalogueState:
-        """The catalogue, folded from its facts."""
+        """The catalogue, folded from all its facts up to now."""
 
-    def answer(self, command_id: str) -> Answer | None:
+    def answer(self, command_id: str) -> Known | None:
         """What was answered to that publication before."""
+
+    def latest_elsewhere(self) -> datetime | None:
+        """The latest instant of anything decided in the other shards; None where there is one shard alone."""
 
     def commit(self, facts: Sequence[Stored], answer: Answer) -> None:
         """Stores a publication and its answer, both or neither."""

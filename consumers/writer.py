@@ -13,7 +13,7 @@ from typing import Any
 from consumers import outcomes
 from consumers.intake import read_command
 from consumers.outcomes import Outcome
-from consumers.ports import Answer, CatalogueStore, Group, Sealer, ShardStore, Stored
+from consumers.ports import Answer, CatalogueStore, Group, Known, Sealer, ShardStore, Stored
 from domain.case import Call, Past
 from domain.commands import (
     CATALOGUE_SUBJECT,
@@ -88,26 +88,35 @@ class Writer:
                     calls.append((subject, str(data.get("usage"))))
         self._shard.prepare(commands, calls)
 
-    def execute(self, value: Any) -> Outcome:
-        """The outcome of one command; it may be told to its sender once `commit` has returned."""
+    def follow_catalogue(self) -> None:
+        """Takes in what other shards' writers have published meanwhile."""
+        self._catalogue = self._catalogue_store.load()
+
+    def execute(self, value: Any, *, appended_at: datetime | None = None, position: str | None = None) -> Outcome:
+        """The outcome of one command; it may be told to its sender once `commit` has returned.
+
+        `appended_at` is when the broker got the command, on a live ledger, which takes time from there; `position` is
+        where the command stands. The same command read again from the same place gets its first outcome, as it was.
+        """
         try:
-            command = read_command(value)
+            command = read_command(value, self._now(appended_at))
         except Fault as fault:
             return outcomes.invalid(value.get("id") if isinstance(value, dict) else None, fault)
         value, command = self._sealed(value, command)
         if command.subscriber == CATALOGUE_SUBJECT:
-            return self._publish(value, command)
-        known = self._answers.get((command.subscriber, command.id)) or self._shard.answer(
+            return self._publish(value, command, position)
+        known: Known | None = self._answers.get((command.subscriber, command.id)) or self._shard.answer(
             command.subscriber, command.id
         )
         if known is not None:
-            return self._again(known, value, command)
-        return self._decide(value, command)
+            return self._again(known, value, command, position)
+        return self._decide(value, command, position)
 
     def commit(self) -> None:
         """Stores all that was decided since the last commit; after an exception nothing of it may be believed."""
         facts = (stored.recorded for stored in self._group.facts)
         erased = [recorded.subject for recorded in facts if isinstance(recorded.fact, PersonalDataErased)]
+        self._group.as_of = self._as_of
         try:
             for subject in erased:
                 self._sealer.intend_to_erase(subject)
@@ -136,6 +145,14 @@ class Writer:
         self._sequence = self._shard.sequence()
         self._as_of = self._shard.last_instant()
 
+    def _now(self, appended_at: datetime | None) -> datetime | None:
+        """The instant of a command on a live ledger: never before anything decided in the shard, or published."""
+        return None if appended_at is None else self._latest(appended_at, self._catalogue.as_of)
+
+    def _latest(self, *instants: datetime | None) -> datetime | None:
+        """The last of these instants and of anything decided in the shard."""
+        return max((one for one in (*instants, self._as_of) if one is not None), default=None)
+
     def _sealed(self, value: dict[str, Any], command: Command) -> tuple[dict[str, Any], Command]:
         request = command.request
         if not isinstance(request, RegisterSubscriber | TransferAgreement) or request.personal is None:
@@ -144,8 +161,10 @@ class Writer:
         request = replace(request, personal=sealed)
         return {**value, "data": {**value["data"], "personal": sealed}}, replace(command, request=request)
 
-    def _again(self, known: Answer, value: dict[str, Any], command: Command) -> Outcome:
-        if known.command == value or self._same_but_for_erased_data(known.command, value, command.subscriber):
+    def _again(self, known: Known, value: dict[str, Any], command: Command, position: str | None) -> Outcome:
+        if position is not None and known.position == position:
+            return known.outcome
+        if known.is_of(value) or self._same_but_for_erased_data(known, value, command.subscriber):
             return outcomes.duplicate(known.outcome)
         message = f"the id {command.id} was used for a command with another content"
         reused = Refusal(code=Code.COMMAND_ID_REUSED, message=message)
@@ -155,14 +174,14 @@ class Writer:
         state = self._kept(command.subscriber).state
         return self._outcome(command, Decision(state=state, refusal=reused, basis=basis), ())
 
-    def _same_but_for_erased_data(self, first: dict[str, Any], again: dict[str, Any], subject: str) -> bool:
+    def _same_but_for_erased_data(self, first: Known, again: dict[str, Any], subject: str) -> bool:
         """Whether two contents are alike without the personal data, which nothing can compare once it is erased."""
         if "personal" not in again.get("data", {}):
             return False
         state = self._kept(subject).state
-        return isinstance(state, Subscriber) and state.profile.erased and _impersonal(first) == _impersonal(again)
+        return isinstance(state, Subscriber) and state.profile.erased and first.is_of_but_for_personal(again)
 
-    def _decide(self, value: dict[str, Any], command: Command) -> Outcome:
+    def _decide(self, value: dict[str, Any], command: Command, position: str | None) -> Outcome:
         kept = self._kept(command.subscriber)
         catalogue = self._catalogue.catalogue
         decision = decide(kept.state, command, catalogue, _Overlay(self, command.subscriber))
@@ -170,9 +189,9 @@ class Writer:
             return outcomes.invalid(command.id, Fault(decision.malformed.path, decision.malformed.message))
         if decision.refusal is not None and decision.refusal.code in RECORDS_NOTHING:
             return self._outcome(command, decision, ())
-        stored = self._number(command, decision)
+        stored = self._number(command, decision, position)
         outcome = self._outcome(command, decision, stored)
-        self._note(command, value, decision, stored, outcome)
+        self._note(command, value, decision, stored, outcome, position)
         self._keep(kept, decision)
         return outcome
 
@@ -185,7 +204,7 @@ class Writer:
         regulations = self._catalogue.catalogue.in_force(state.profile.regulations, at)
         return regulations is not None and regulations.invoiced
 
-    def _number(self, command: Command, decision: Decision) -> tuple[Stored, ...]:
+    def _number(self, command: Command, decision: Decision, position: str | None) -> tuple[Stored, ...]:
         if not decision.facts:
             return ()
         source = LEDGER
@@ -199,6 +218,7 @@ class Writer:
                 source=source,
                 caused_by=command.id,
                 catalogue_sequence=catalogue_sequence,
+                command_position=position,
             )
             for index, recorded in enumerate(decision.facts, 1)
         )
@@ -206,11 +226,17 @@ class Writer:
         return stored
 
     def _note(
-        self, command: Command, value: dict[str, Any], decision: Decision, stored: tuple[Stored, ...], outcome: Outcome
+        self,
+        command: Command,
+        value: dict[str, Any],
+        decision: Decision,
+        stored: tuple[Stored, ...],
+        outcome: Outcome,
+        position: str | None,
     ) -> None:
         """Puts what the command leaves behind into the group."""
         group, subject = self._group, command.subscriber
-        answer = Answer(subject=subject, command_id=command.id, command=value, outcome=outcome)
+        answer = Answer(subject=subject, command_id=command.id, command=value, outcome=outcome, position=position)
         group.answers.append(answer)
         self._answers[subject, command.id] = answer
         request = command.request
@@ -246,13 +272,13 @@ class Writer:
             self._group.snapshots[decision.state.subject] = decision.state
             kept.snapshot_version = decision.state.version
 
-    def _publish(self, value: dict[str, Any], command: Command) -> Outcome:
+    def _publish(self, value: dict[str, Any], command: Command, position: str | None) -> Outcome:
         """A publication is a commit of its own, after what was decided before it."""
         self.commit()
         known = self._catalogue_store.answer(command.id)
         if known is not None:
-            return self._again(known, value, command)
-        publication = publish(self._catalogue, command, self._as_of)
+            return self._again(known, value, command, position)
+        publication = publish(self._catalogue, command, self._latest(self._catalogue_store.latest_elsewhere()))
         if publication.malformed is not None:
             return outcomes.invalid(command.id, Fault(publication.malformed.path, publication.malformed.message))
         first = self._catalogue.version
@@ -263,19 +289,18 @@ class Writer:
                 source=LEDGER,
                 caused_by=command.id,
                 catalogue_sequence=publication.state.version,
+                command_position=position,
             )
             for index, recorded in enumerate(publication.facts, 1)
         )
         outcome = outcomes.published(command.id, publication, stored)
         if stored:
-            answer = Answer(subject=command.subscriber, command_id=command.id, command=value, outcome=outcome)
+            answer = Answer(
+                subject=command.subscriber, command_id=command.id, command=value, outcome=outcome, position=position
+            )
             self._catalogue_store.commit(stored, answer)
             self._catalogue = publication.state
         return outcome
-
-
-def _impersonal(value: dict[str, Any]) -> dict[str, Any]:
-    return {**value, "data": {name: part for name, part in value["data"].items() if name != "personal"}}
 
 
 class _Overlay:

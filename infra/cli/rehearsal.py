@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from consumers.ports import Answer, Group, ShardStore, Stored
+from consumers.ports import Answer, Group, Known, ShardStore, Stored
 from consumers.writer import Writer
 from domain.case import Call, Past
 from domain.facts import Recorded
@@ -87,7 +87,7 @@ class RehearsalShard:
     def prepare(self, commands: Sequence[tuple[str, str]], calls: Sequence[tuple[str, str]]) -> None:
         """Nothing: a rehearsal has no hurry."""
 
-    def answer(self, subject: str, command_id: str) -> Answer | None:
+    def answer(self, subject: str, command_id: str) -> Known | None:
         return self._answers.get((subject, command_id)) or self._real.answer(subject, command_id)
 
     def commit(self, group: Group) -> None:
@@ -141,8 +141,11 @@ class RehearsalCatalogue:
             state = evolve_publication(state, stored.recorded)
         return state
 
-    def answer(self, command_id: str) -> Answer | None:
+    def answer(self, command_id: str) -> Known | None:
         return self._answers.get(command_id) or self._real.answer(command_id)
+
+    def latest_elsewhere(self) -> None:
+        """There is one shard alone."""
 
     def commit(self, facts: Sequence[Stored], answer: Answer) -> None:
         self.facts += facts

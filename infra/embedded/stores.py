@@ -152,6 +152,9 @@ class EmbeddedCatalogue:
     def answer(self, command_id: str) -> Answer | None:
         return EmbeddedShard(self._application).answer(CATALOGUE_SUBJECT, command_id)
 
+    def latest_elsewhere(self) -> None:
+        """There is one shard alone."""
+
     def commit(self, facts: Sequence[Stored], answer: Answer) -> None:
         EmbeddedShard(self._application).commit(Group(facts=list(facts), answers=[answer]))
 

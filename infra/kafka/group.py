@@ -10,15 +10,18 @@ from infra.kafka.errors import OutcomeUnknown
 from infra.kafka.index import LocalIndex
 from infra.kafka.mirror import Mirror
 from infra.kafka.producer import Stored
-from infra.kafka.records import Entry, LogRecord, OutgoingRecord, Tracked, tracking_record
+from infra.kafka.records import Entry, LogRecord, Note, OutgoingRecord, Tracked, note_record, tracking_record
 
 
 class Ticket:
     """One caller's append and, once it is settled, its outcome."""
 
-    def __init__(self, records: Sequence[LogRecord], tracking: Tracked | None, after: int | None) -> None:
+    def __init__(
+        self, records: Sequence[LogRecord], tracking: Tracked | None, notes: Sequence[bytes], after: int | None
+    ) -> None:
         self.records = records
         self.tracking = tracking
+        self.notes = notes
         self.after = after
         self.sequences = range(0)
         self.is_settled = False
@@ -26,7 +29,7 @@ class Ticket:
 
     @property
     def is_empty(self) -> bool:
-        return not self.records and self.tracking is None
+        return not self.records and not self.notes and self.tracking is None
 
     def succeed(self) -> None:
         """It is in the log, at `sequences`."""
@@ -58,8 +61,11 @@ class Group:
         self.tracked: dict[str, Tracked] = {}
         self.versions: dict[str, int] = {}
         self.entries: list[Entry] = []
+        self.notes: list[Note] = []
         self._records: list[tuple[LogRecord, int]] = []
         """Each event with its place in `outgoing`."""
+        self._notes: list[tuple[bytes, int]] = []
+        """Each note with its place in `outgoing`."""
         self._first = self._next = mirror.index.position.sequence + 1
 
     def add(self, ticket: Ticket) -> None:
@@ -78,6 +84,9 @@ class Group:
         if tracked is not None:
             self.outgoing.append(tracking_record(tracked))
             self.tracked[tracked.application] = tracked
+        for payload in ticket.notes:
+            self._notes.append((payload, len(self.outgoing)))
+            self.outgoing.append(note_record(payload))
         ticket.sequences = range(self._next, self._next + len(ticket.records))
         self._next += len(ticket.records)
         self.tickets.append(ticket)
@@ -89,6 +98,8 @@ class Group:
             self.entries.append(
                 Entry(sequence, *record[:4], where.offset, where.timestamp_ms, self.outgoing[place].headers)
             )
+
+        self.notes = [Note(payload, stored[place].offset) for payload, place in self._notes]
 
     def succeed(self) -> None:
         """Settles every ticket."""
@@ -102,6 +113,8 @@ class Group:
 
     def is_in(self, index: LocalIndex, ticket: Ticket) -> bool:
         """Whether the index, having caught up with the log, has this very ticket where it was to be."""
+        if ticket.notes:
+            return self._mirror.has_read(ticket.notes[0])
         sequences, tracking = ticket.sequences, ticket.tracking
         if sequences:
             expected = [(sequence, *record[:4]) for sequence, record in zip(sequences, ticket.records, strict=True)]
@@ -135,6 +148,9 @@ class Group:
     def _encoded(self, ticket: Ticket) -> list[OutgoingRecord]:
         """The records as they are sent. Raises DataError for one that is too large."""
         outgoing = [self._format.event(record, self._next + place) for place, record in enumerate(ticket.records)]
+        for note in map(note_record, ticket.notes):
+            if note.size_bytes > self._record_bytes_limit:
+                raise DataError(f"a note takes {note.size_bytes} bytes, the limit is {self._record_bytes_limit}")
         for encoded, record in zip(outgoing, ticket.records, strict=True):
             if encoded.size_bytes > self._record_bytes_limit:
                 raise DataError(

@@ -19,7 +19,7 @@ from eventsourcing.sqlite import SQLiteProcessRecorder as ReadRecorder
 
 from infra.kafka.errors import IndexDiffers, LogError
 from infra.kafka.reader import Partition
-from infra.kafka.records import Entry, Tracked
+from infra.kafka.records import Entry, Note, Tracked
 
 FORMAT = 1
 """Raised when the tables change; an index of another format is rebuilt."""
@@ -93,8 +93,8 @@ class IndexExtension(Protocol):
     def create(self, cursor: SQLiteCursor) -> None:
         """Creates its tables if they do not exist."""
 
-    def apply(self, cursor: SQLiteCursor, entries: Sequence[Entry]) -> None:
-        """Folds events, in the order of the log. May raise; then nothing of the batch is kept."""
+    def apply(self, cursor: SQLiteCursor, entries: Sequence[Entry], notes: Sequence[Note]) -> None:
+        """Folds events and notes, each in the order of the log. May raise; then nothing of the batch is kept."""
 
 
 class LocalIndex:
@@ -128,7 +128,9 @@ class LocalIndex:
                 raise
             raise IndexDamaged(f"{file}: {failed}") from failed
 
-    def apply(self, entries: Sequence[Entry], tracked: Sequence[Tracked], next_offset: int) -> None:
+    def apply(
+        self, entries: Sequence[Entry], tracked: Sequence[Tracked], notes: Sequence[Note], next_offset: int
+    ) -> None:
         """Adds what has been committed, and the new position, in one SQLite transaction.
 
         Raises IndexMoved if another process has written meanwhile, the library's OperationalError if the disk is full.
@@ -140,7 +142,7 @@ class LocalIndex:
             for each in tracked:
                 self.reader._insert_tracking(c, Tracking(each.application, each.position))
             for extension in self._extensions:
-                extension.apply(c, entries)
+                extension.apply(c, entries, notes)
         self.position = position
 
     def last_version(self, stream: str) -> int | None:

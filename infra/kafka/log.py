@@ -80,18 +80,24 @@ class FencedLog:
                 raise
 
     def append(
-        self, records: Sequence[LogRecord], *, tracking: Tracked | None = None, after: int | None = None
+        self,
+        records: Sequence[LogRecord],
+        *,
+        tracking: Tracked | None = None,
+        notes: Sequence[bytes] = (),
+        after: int | None = None,
     ) -> range:
-        """Commits the records and the tracking position, all or nothing, and returns the records' sequences.
+        """Commits the records, the tracking position and the notes, all or nothing; returns the records' sequences.
 
-        `after` is the last sequence the caller knows; None does not care. Of `tracking`, `previous` is filled in.
+        `after` is the last sequence the caller knows; None does not care. Of `tracking`, `previous` is filled in. No
+        two notes of a log may be alike.
 
         Raises IntegrityError if a record's version is not the next of its stream, a tracking position is not greater
         than the last, or the log is not at `after`: nothing was sent. DataError if a record is too large: nothing was
         sent. NotCommitted: known not to be in the log. OutcomeUnknown: not known, the next append or `open` finds out.
         Fenced: the log belongs to another writer now. LogClosed.
         """
-        ticket = Ticket(records, tracking, after)
+        ticket = Ticket(records, tracking, notes, after)
         if ticket.is_empty:
             return range(0)
         self._waiting.append(ticket)
@@ -210,7 +216,7 @@ class FencedLog:
     def _commit(self, group: Group) -> None:
         stored = self._commit_records(group)
         group.committed(stored)
-        self._open_mirror.add(group.entries, list(group.tracked.values()), stored[-1].offset + 1)
+        self._open_mirror.add(group.entries, list(group.tracked.values()), group.notes, stored[-1].offset + 1)
         for key, version in group.versions.items():
             self._open_mirror.versions.remember(key, version)
         group.succeed()

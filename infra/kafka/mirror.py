@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import gc
 import logging
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from threading import Event
 
@@ -18,7 +20,7 @@ from infra.kafka.checks import StreamVersions
 from infra.kafka.errors import HistoryDeleted, IndexAhead, IndexDiffers, TrackingBroken
 from infra.kafka.index import IndexDamaged, IndexExtension, LocalIndex, OriginatorIds, remove_index
 from infra.kafka.reader import Batch, Partition, PartitionReader
-from infra.kafka.records import Barrier, Entry, RecordFormat, Tracked
+from infra.kafka.records import Barrier, Entry, Note, RecordFormat, Tracked
 from infra.kafka.settings import KafkaSettings
 
 OVERLAP_OFFSETS = 512
@@ -60,6 +62,8 @@ class Mirror:
         self.place = place
         self.index = _open_index(place)
         self.versions = self._new_versions()
+        self._noted: deque[bytes] = deque(maxlen=place.settings.group_records_limit)
+        """Digests of the notes read last: what a doubtful commit left in the log is among them."""
         self._listeners: set[Event] = set()
         self._to_confirm: int | None = None
 
@@ -119,14 +123,22 @@ class Mirror:
             if fresh:
                 self._require_confirmed()
             self.versions.accept_all(fresh)
-            self.add(fresh, self._fresh_tracked(batch.tracked), batch.next_offset)
+            notes = [note for note in batch.notes if note.offset >= self.index.position.next_offset]
+            self._noted.extend(sha256(note.payload).digest() for note in notes)
+            self.add(fresh, self._fresh_tracked(batch.tracked), notes, batch.next_offset)
 
-    def add(self, entries: Sequence[Entry], tracked: Sequence[Tracked], next_offset: int) -> None:
+    def add(
+        self, entries: Sequence[Entry], tracked: Sequence[Tracked], notes: Sequence[Note], next_offset: int
+    ) -> None:
         """Adds what is known to be committed, and wakes who listens."""
-        self.index.apply(entries, tracked, next_offset)
+        self.index.apply(entries, tracked, notes, next_offset)
         self.versions.trim()
         if entries:
             self.wake_listeners()
+
+    def has_read(self, note: bytes) -> bool:
+        """Whether that note is among the last ones read from the log."""
+        return sha256(note).digest() in self._noted
 
     def listen(self, listener: Event) -> None:
         """Sets `listener` whenever events are added."""

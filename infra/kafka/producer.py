@@ -18,7 +18,6 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple, TypeVar
 
-from kafka import KafkaProducer  # type: ignore[import-untyped]
 from kafka.errors import (  # type: ignore[import-untyped]
     KafkaError,
     ProducerFencedError,
@@ -93,7 +92,7 @@ class FencedProducer:
             _drop(self._producer)
 
     def _connect_and_fence(self) -> None:
-        producer = KafkaProducer(**self._settings.for_producer(self._transactional_id))
+        producer = self._settings.clients.producer(**self._settings.for_producer(self._transactional_id))
         if self._is_discarded:  # We were too late, and fencing now would fence our own successor.
             _drop(producer)
             raise TimeoutError("connected after the fence deadline")

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from kafka import KafkaConsumer  # type: ignore[import-untyped]
-from kafka import TopicPartition as KafkaPartition
+from kafka import TopicPartition as KafkaPartition  # type: ignore[import-untyped]
 from kafka.errors import CorruptRecordError, KafkaError  # type: ignore[import-untyped]
 
 from infra.kafka.checks import DenseSequence
 from infra.kafka.errors import CorruptLog, Unreachable
-from infra.kafka.records import Barrier, Entry, RecordFormat, Tracked
+from infra.kafka.records import Barrier, Entry, Note, RecordFormat, Tracked
 from infra.kafka.settings import KafkaSettings
 
 POLL_MS = 200
@@ -38,6 +37,7 @@ class Batch:
     """Where the following batch starts; behind commit markers and aborted records too."""
     entries: list[Entry] = field(default_factory=list)
     tracked: list[Tracked] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     barriers: list[tuple[int, Barrier]] = field(default_factory=list)
     """Each with its offset."""
 
@@ -99,6 +99,8 @@ class PartitionReader:
                 keep(found)
             elif isinstance(found, Tracked):
                 batch.tracked.append(found)
+            elif isinstance(found, Note):
+                batch.notes.append(found)
             else:
                 batch.barriers.append((record.offset, found))
         self._next_offset = batch.next_offset = self._position()
@@ -156,6 +158,6 @@ class PartitionReader:
 
 def _connect(settings: KafkaSettings) -> Any:
     try:
-        return KafkaConsumer(**settings.for_consumer())
+        return settings.clients.consumer(**settings.for_consumer())
     except KafkaError as failed:
         raise Unreachable(f"no broker answered at {settings.bootstrap_servers}: {failed!r}") from failed

@@ -1,7 +1,8 @@
-"""What is in a partition: events, tracking records and barriers, and how each is written as a Kafka record.
+"""What is in a partition: events, tracking records, notes and barriers, and how each is written as a Kafka record.
 
     event     key: stream id (UTF-8), value: the event's bytes unchanged, headers: `type`, `version`, `sequence`
     tracking  no key, empty value, headers: `tracking` (application), `position`, `previous`
+    note      no key, empty value, headers: `note` (bytes of the application's own, kept beside its events)
     barrier   no key, empty value, headers: `barrier` (id of the writer), `incarnation`
 
 Only events have a sequence: 1, 2, 3 … per partition, without gaps, where Kafka's offsets have gaps (a commit marker
@@ -26,6 +27,7 @@ HEADER_OVERHEAD_BYTES = 10
 TRACKING = "tracking"
 TRACKING_POSITION = "position"
 TRACKING_PREVIOUS = "previous"
+NOTE = "note"
 BARRIER = "barrier"
 INCARNATION = "incarnation"
 
@@ -66,6 +68,14 @@ class Tracked(NamedTuple):
     position: int
     previous: int | None
     """The position before; readers check the chain."""
+
+
+class Note(NamedTuple):
+    """What an application keeps beside its events, in the same transaction, and consumers of events skip."""
+
+    payload: bytes
+    """No two notes of a log are alike: a doubtful commit is recognised by them."""
+    offset: int
 
 
 class Barrier(NamedTuple):
@@ -123,12 +133,12 @@ class RecordFormat:
         ]
         return OutgoingRecord(record.key.encode(), record.value, headers)
 
-    def read(self, record: IncomingRecord) -> Entry | Tracked | Barrier:
+    def read(self, record: IncomingRecord) -> Entry | Tracked | Note | Barrier:
         """The meaning of a Kafka record. Raises ForeignRecord if it has none."""
         key, headers = record.key, record.headers
         try:
             if key is None:
-                return _mark(dict(headers))
+                return _mark(dict(headers), record.offset)
             (type_name, type_), (version_name, version), (sequence_name, sequence) = headers[:3]
             if type_name != self.type or version_name != self.version or sequence_name != self.sequence:
                 raise ValueError("an event's first three headers are something else")
@@ -144,7 +154,7 @@ class RecordFormat:
             )
         except (KeyError, ValueError, TypeError) as wrong:
             raise ForeignRecord(
-                f"the record at offset {record.offset} is not an event, a tracking record or a barrier"
+                f"the record at offset {record.offset} is not an event, a tracking record, a note or a barrier"
                 f" ({type(wrong).__name__}: {wrong}); its headers are {[name for name, _ in headers]}"
             ) from wrong
 
@@ -160,12 +170,19 @@ def tracking_record(tracked: Tracked) -> OutgoingRecord:
     return OutgoingRecord(None, b"", headers)
 
 
+def note_record(payload: bytes) -> OutgoingRecord:
+    """A note."""
+    return OutgoingRecord(None, b"", [(NOTE, payload)])
+
+
 def barrier_record(barrier: Barrier) -> OutgoingRecord:
     """A barrier record."""
     return OutgoingRecord(None, b"", [(BARRIER, barrier.writer.encode()), (INCARNATION, b"%d" % barrier.incarnation)])
 
 
-def _mark(headers: dict[str, bytes]) -> Tracked | Barrier:
+def _mark(headers: dict[str, bytes], offset: int) -> Tracked | Note | Barrier:
+    if NOTE in headers:
+        return Note(headers[NOTE], offset)
     if BARRIER in headers:
         return Barrier(headers[BARRIER].decode(), int(headers[INCARNATION]))
     previous = headers[TRACKING_PREVIOUS]

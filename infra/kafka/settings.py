@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer  # type: ignore[import-untyped]
+from kafka.coordinator.assignors.cooperative_sticky import (  # type: ignore[import-untyped]
+    CooperativeStickyAssignor,
+)
 
 SECURITY_OPTIONS = (
     "security_protocol",
@@ -40,6 +45,27 @@ FETCH_WAIT_MS = 100
 POLL_RECORDS = 5_000
 
 
+class Clients(Protocol):
+    """What makes clients; kafka-python, or something with its interface."""
+
+    def consumer(self, **options: Any) -> Any: ...
+    def producer(self, **options: Any) -> Any: ...
+    def admin(self, **options: Any) -> Any: ...
+
+
+class KafkaPython:
+    """kafka-python's clients."""
+
+    def consumer(self, **options: Any) -> Any:
+        return KafkaConsumer(**options)
+
+    def producer(self, **options: Any) -> Any:
+        return KafkaProducer(**options)
+
+    def admin(self, **options: Any) -> Any:
+        return KafkaAdminClient(**options)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaSettings:
     """Where the brokers are, how to be let in, and how long to wait for what.
@@ -53,6 +79,7 @@ class KafkaSettings:
     security: Mapping[str, Any] = field(default_factory=dict)
     """TLS and SASL options by kafka-python's names, see `SECURITY_OPTIONS`."""
     client_id: str = "subledger"
+    clients: Clients = field(default_factory=KafkaPython, compare=False, repr=False)
     compression: str | None = None
     """None, gzip, snappy, lz4 or zstd; the codec's package has to be installed."""
     record_bytes_limit: int = BATCH_BYTES
@@ -64,6 +91,8 @@ class KafkaSettings:
     delivery_timeout_ms: int = 15_000
     transaction_timeout_ms: int = 30_000
     """After this the broker aborts a transaction whose writer has gone silent."""
+    session_timeout_ms: int = 10_000
+    """After this a member of a consumer group that has gone silent loses its partitions."""
     commit_deadline_s: float = 20.0
     """For one whole transaction: begin, send, every future, commit."""
     fence_deadline_s: float = 30.0
@@ -103,6 +132,31 @@ class KafkaSettings:
             "max_block_ms": int(self.fence_deadline_s * 1000) - self.bootstrap_timeout_ms,
             "compression_type": self.compression,
             "allow_auto_create_topics": False,
+        }
+
+    def for_plain_producer(self) -> dict[str, Any]:
+        """Arguments of `KafkaProducer` for what is sent outside a transaction: idempotent, acknowledged by all."""
+        return {
+            **self._for_any_client(),
+            "enable_idempotence": True,
+            "acks": "all",
+            "linger_ms": 0,
+            "batch_size": BATCH_BYTES,
+            "max_request_size": REQUEST_BYTES,
+            "delivery_timeout_ms": self.delivery_timeout_ms,
+            "max_block_ms": self.delivery_timeout_ms,
+            "compression_type": self.compression,
+            "allow_auto_create_topics": False,
+        }
+
+    def for_group_consumer(self, group: str) -> dict[str, Any]:
+        """Arguments of `KafkaConsumer` for a member of a consumer group that keeps positions itself (KIP-429)."""
+        return {
+            **self.for_consumer(),
+            "group_id": group,
+            "partition_assignment_strategy": (CooperativeStickyAssignor,),
+            "session_timeout_ms": self.session_timeout_ms,
+            "heartbeat_interval_ms": self.session_timeout_ms // 5,
         }
 
     def for_consumer(self) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
-from kafka import KafkaAdminClient  # type: ignore[import-untyped]
 from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError  # type: ignore[import-untyped]
 
 from infra.kafka.errors import Unreachable
@@ -35,7 +34,7 @@ def create_topic(
     """
     options = {"num_partitions": partitions, "replication_factor": replication_factor, "configs": dict(configs)}
     try:
-        with closing(KafkaAdminClient(**settings.for_admin())) as admin:
+        with closing(settings.clients.admin(**settings.for_admin())) as admin:
             created = _create(admin, topic, options)
             _wait_for_leaders(admin, topic)
     except KafkaError as failed:

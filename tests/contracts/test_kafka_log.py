@@ -41,7 +41,7 @@ from infra.kafka.log import FencedLog
 from infra.kafka.mirror import LogPlace, Mirror
 from infra.kafka.producer import CommitDoubtful, FencedProducer, Stored
 from infra.kafka.reader import Partition, PartitionReader
-from infra.kafka.records import Entry, LogRecord, OutgoingRecord, RecordFormat, Tracked, tracking_record
+from infra.kafka.records import Entry, LogRecord, Note, OutgoingRecord, RecordFormat, Tracked, tracking_record
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import create_topic
 from infra.servers import KafkaCluster
@@ -508,7 +508,7 @@ class CommandIds:
     def create(self, cursor: SQLiteCursor) -> None:
         cursor.execute("CREATE TABLE IF NOT EXISTS commands (sequence INTEGER PRIMARY KEY)")
 
-    def apply(self, cursor: SQLiteCursor, entries: Sequence[Entry]) -> None:
+    def apply(self, cursor: SQLiteCursor, entries: Sequence[Entry], notes: Sequence[Note]) -> None:
         if self.failures and entries:
             self.failures -= 1
             raise sqlite3.OperationalError("database or disk is full")

@@ -126,6 +126,9 @@ class MemoryCatalogue:
     def answer(self, command_id: str) -> Answer | None:
         return self._answers.get(command_id)
 
+    def latest_elsewhere(self) -> None:
+        """There is one shard alone."""
+
     def commit(self, facts: Sequence[Stored], answer: Answer) -> None:
         for expected, stored in enumerate(facts, len(self.facts) + 1):
             if stored.recorded.version != expected:

@@ -1,0 +1,111 @@
+"""What a group leaves beside its facts on the events topic: how each command was answered, and what facts do not say.
+
+A command that recorded nothing is remembered here alone; of the others it is what their facts cannot give back: a
+fingerprint of the content, the balance and the verdict that were answered. It is one note of the log (`infra/kafka`),
+in the transaction of the facts, so that an index that was deleted is rebuilt from the topic without deciding anything
+again.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from consumers.outcomes import Outcome
+
+NOTE_BYTES = 400_000
+"""A note is smaller, so that it fits a record; a larger group leaves several."""
+
+
+class Answered(msgspec.Struct, array_like=True, frozen=True):
+    """One command that was decided."""
+
+    subject: str
+    command_id: str
+    offset: int
+    """Of the command in its partition of the commands' topic."""
+    fingerprint: str
+    """SHA-256 of the content as canonical JSON, as hex, shortened to 16 bytes."""
+    impersonal: str | None
+    """The same without personal data, where the command carried some."""
+    first_sequence: int
+    """Of the facts that it recorded; 0 where there are none."""
+    facts: int
+    verdict: dict[str, Any]
+    """The outcome without `command` and `events`."""
+
+
+class Metered(msgspec.Struct, array_like=True, frozen=True):
+    """How far a call has been reported."""
+
+    subject: str
+    usage: str
+    elapsed_seconds: int
+    ended: bool
+
+
+class Note(msgspec.Struct, frozen=True):
+    """One note."""
+
+    through: int
+    """Offset of the last command of the group, answered, invalid or repeated: reading goes on behind it."""
+    part: int = 0
+    """Tells the notes of one group apart."""
+    answered: list[Answered] = []
+    calls: list[Metered] = []
+    deposits: list[tuple[str, str, int]] = []
+    """Subject, reference, version of the credit."""
+    as_of: str | None = None
+    """The latest instant of anything decided in the shard."""
+    instants: list[tuple[str, str]] = []
+    """Subject and the last instant of one whose last command recorded no fact."""
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Note)
+
+
+def encode(note: Note) -> bytes:
+    """The note's bytes."""
+    return _encoder.encode(note)
+
+
+def decode(payload: bytes) -> Note:
+    """The note; msgspec.ValidationError for bytes that are none."""
+    return _decoder.decode(payload)
+
+
+def of_group(through: int, whole: Note) -> Iterator[bytes]:
+    """The notes of a group, each small enough for a record, all but the first with answers alone."""
+    parts = list(_parts(whole.answered))
+    for part, answered in enumerate(parts or [[]]):
+        if part == 0:
+            note = Note(through, part, answered, whole.calls, whole.deposits, whole.as_of, whole.instants)
+        else:
+            note = Note(through, part, answered, as_of=whole.as_of)
+        yield encode(note)
+
+
+def verdict_of(outcome: Outcome) -> dict[str, Any]:
+    """What of an outcome has to be remembered beside the facts."""
+    return {name: value for name, value in outcome.items() if name not in {"command", "events"}}
+
+
+def outcome_of(command_id: str, verdict: dict[str, Any], events: Sequence[dict[str, Any]]) -> Outcome:
+    """The outcome again, its fields in the order in which it was first answered."""
+    return {"command": command_id, **verdict, "events": list(events)}
+
+
+def _parts(answered: Sequence[Answered]) -> Iterator[list[Answered]]:
+    """Answers in runs of less than a note's size."""
+    part: list[Answered] = []
+    size = 0
+    for one in answered:
+        length = len(_encoder.encode(one))
+        if part and size + length > NOTE_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(one)
+        size += length
+    if part:
+        yield part
