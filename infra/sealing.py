@@ -5,6 +5,7 @@ A subscriber's key is random, wrapped by the ledger's master key. "Erased" leave
 """
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
@@ -28,7 +29,7 @@ class KeyFolder:
     """Wrapped keys of subscribers in one SQLite file beside the master key."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._master = AESGCM(key_in(folder / "master.key"))
         self._keys = sqlite3.connect(folder / "subscribers.db", isolation_level=None)
         self._keys.execute("PRAGMA secure_delete=ON")
@@ -83,8 +84,9 @@ class KeyFolder:
         key = AESGCM.generate_key(KEY_BYTES * 8)
         nonce = os.urandom(NONCE_BYTES)
         wrapped = nonce + self._master.encrypt(nonce, key, subject.encode())
-        self._keys.execute("INSERT INTO keys VALUES (?, ?)", (subject, wrapped))
-        return key
+        # Another process may have made one meanwhile: the first one counts.
+        made = self._keys.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", (subject, wrapped)).rowcount
+        return key if made else self._key(subject, create=False)
 
     def _unwrap(self, subject: str, wrapped: bytes) -> bytes:
         return self._master.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], subject.encode())
@@ -93,10 +95,12 @@ class KeyFolder:
 def key_in(file: Path) -> bytes:
     """The key kept in `file`; made, durably and whole, where there is none yet."""
     if not file.exists():
-        part = file.with_suffix(".part")
+        part = file.with_suffix(f".{os.getpid()}.part")
         with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
             out.write(os.urandom(KEY_BYTES))
             out.flush()
             os.fsync(out.fileno())
-        part.rename(file)
+        with contextlib.suppress(FileExistsError):  # Of two processes that make one at a time, the first one counts.
+            os.link(part, file)
+        part.unlink()
     return file.read_bytes()

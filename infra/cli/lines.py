@@ -16,7 +16,7 @@ class LineReader:
     def __init__(self, descriptor: int, longest: int) -> None:
         self._descriptor = descriptor
         self._longest = longest
-        self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self.is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._lines: list[bytes | None] = []
         self._rest = bytearray()
         self._skipping = False
@@ -34,7 +34,7 @@ class LineReader:
 
     def _ready(self) -> bool:
         """Whether a read answers at once; a file always does."""
-        return self._is_file or bool(select.select([self._descriptor], [], [], 0)[0])
+        return self.is_file or bool(select.select([self._descriptor], [], [], 0)[0])
 
     def _read(self) -> None:
         chunk = os.read(self._descriptor, READ_BYTES)

@@ -29,6 +29,13 @@ SECTIONS: dict[str, dict[str, str]] = {
         "findings": "what a person should look at",
         "trial-balance": "the accounts of the journal; debits equal credits",
     },
+    "On Kafka": {
+        "topics": "make and check the topics of a live ledger",
+        "submit": "send commands to a live ledger and wait for their outcomes",
+        "write": "the process that decides the commands",
+        "project": "the process that keeps the views in PostgreSQL",
+        "calendar": "the process that lets time pass",
+    },
     "Check and keep": {
         "events": "stored facts as JSON lines, byte for byte",
         "verify": "the log against itself, and the views against the log",
@@ -125,6 +132,8 @@ def _failure(error: Exception) -> Failure:  # noqa: PLR0911 - one case for each 
     match error:
         case Failure():
             return error
+        case _ if "infra.live.settings" in sys.modules and (failure := _live_failure(error)) is not None:
+            return failure
         case NoLedger():
             return Unusable(str(error))
         case StoreError():
@@ -140,6 +149,32 @@ def _failure(error: Exception) -> Failure:  # noqa: PLR0911 - one case for each 
         case _:
             place = f"set {TRACEBACK}=1 to see where"
             return Incomplete(f"a defect of this program: {type(error).__name__}: {error} ({place})")
+
+
+def _live_failure(error: Exception) -> Failure | None:
+    """The sentence and the exit code for what may happen to a live ledger; None for anything else."""
+    from eventsourcing.persistence import PersistenceError
+    from psycopg import OperationalError
+
+    from infra.kafka.errors import CorruptLog
+    from infra.live.catalogue import NotFounded
+    from infra.live.keys import WrongKey
+    from infra.live.settings import SettingsFault
+    from infra.live.topics import WrongTopics
+
+    match error:
+        case SettingsFault() | NotFounded() | WrongKey():
+            return Unusable(str(error))
+        case WrongTopics():
+            return WrongFound(str(error))
+        case CorruptLog():
+            return WrongFound(f"the log is damaged: {error}")
+        case PersistenceError():
+            return Unreachable(str(error))
+        case OperationalError():
+            return Unreachable(f"PostgreSQL cannot be reached: {str(error).strip().splitlines()[0]}")
+        case _:
+            return None
 
 
 if __name__ == "__main__":

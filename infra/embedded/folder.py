@@ -13,6 +13,7 @@ import fcntl
 import os
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -124,11 +125,10 @@ class _LazyKeys:
         self._ledger.keys.erase(subject)
 
 
-def _begin_catalogue(application: LedgerApplication) -> None:
-    """Records the initial publications, all in one transaction."""
-    stored = []
+def initial_publications() -> Iterator[Stored]:
+    """The facts that every catalogue begins with."""
+    at = start_of_day(IN_EFFECT_SINCE, "UTC")
     for version, fact in enumerate(initial_catalogue(), 1):
-        at = start_of_day(IN_EFFECT_SINCE, "UTC")
         recorded = Recorded(
             subject=CATALOGUE_SUBJECT,
             version=version,
@@ -137,10 +137,14 @@ def _begin_catalogue(application: LedgerApplication) -> None:
             recorded_at=at,
             basis=basis_of("catalogue", {}),
         )
-        stored.append(
-            Stored(recorded=recorded, sequence=version, source=LEDGER, caused_by="initial", catalogue_sequence=version)
+        yield Stored(
+            recorded=recorded, sequence=version, source=LEDGER, caused_by="initial", catalogue_sequence=version
         )
-    events = [application.mapper.to_stored_event(one) for one in stored]  # type: ignore[arg-type]
+
+
+def _begin_catalogue(application: LedgerApplication) -> None:
+    """Records the initial publications, all in one transaction."""
+    events = [application.mapper.to_stored_event(one) for one in initial_publications()]  # type: ignore[arg-type]
     application.shard.insert_events(events, first_id=1)
 
 

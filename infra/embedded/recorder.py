@@ -10,10 +10,14 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLite
 CACHE_KIB = 65_536
 CHECKPOINT_PAGES = 16_384
 """64 MiB of log before it is copied into the database: a group commit then seldom waits for that."""
-CREATE = (
+CREATE_COMMANDS = (
     # What was asked and answered under each command id: a repeated command is recognised from here.
     "CREATE TABLE IF NOT EXISTS commands (subject TEXT, command_id TEXT, command BLOB, outcome BLOB, "
-    "PRIMARY KEY (subject, command_id))",
+    "PRIMARY KEY (subject, command_id))"
+)
+INDEX_COMMANDS = "CREATE INDEX IF NOT EXISTS commands_by_id ON commands (command_id)"
+"""For whoever knows a command's id and not whose it was."""
+CREATE_BESIDE = (
     # How far each call or message has been reported, also by reports that recorded no fact.
     "CREATE TABLE IF NOT EXISTS calls (subject TEXT, usage TEXT, elapsed_seconds INTEGER, ended INTEGER, "
     "PRIMARY KEY (subject, usage)) WITHOUT ROWID",
@@ -31,16 +35,59 @@ LEDGER_INSTANT = ""
 """The subject under which the whole ledger's last instant is kept; no subscriber has an empty name."""
 
 
+class CommittedRows:
+    """Point queries on the committed rows of a shard's file, through a connection of its own, made when it is needed.
+
+    The pool's transactions would slow them down.
+    """
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._connection: sqlite3.Connection | None = None
+
+    def one(self, statement: str, parameters: tuple[Any, ...]) -> Any:
+        """The first row of a query, as a tuple; None where there is none.
+
+        Queries between two commits share one read transaction: taking its lock anew costs more than the query.
+        """
+        connection = self._open()
+        if not connection.in_transaction:
+            connection.execute("BEGIN")
+        return connection.execute(statement, parameters).fetchone()
+
+    def rows(self, statement: str, parameters: tuple[Any, ...]) -> Iterable[Any]:
+        """The rows of a query."""
+        self.release()
+        return self._open().execute(statement, parameters)
+
+    def release(self) -> None:
+        """Ends the read transaction: what is read next sees what has been committed meanwhile."""
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Closes the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = sqlite3.connect(self._file, isolation_level=None)
+            self._connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+        return self._connection
+
+
 class ShardRecorder(SQLiteApplicationRecorder):
     """Facts of one shard in one table, notification ids dense from 1, and the index of commands beside them."""
 
     def __init__(self, datastore: SQLiteDatastore, events_table_name: str = "stored_events") -> None:
         super().__init__(datastore, events_table_name)
-        self._reader: sqlite3.Connection | None = None
+        self._committed = CommittedRows(str(datastore.pool.db_name))
         self._tuned = False
 
     def construct_create_table_statements(self) -> list[str]:
-        return [*super().construct_create_table_statements(), *CREATE]
+        return [*super().construct_create_table_statements(), CREATE_COMMANDS, INDEX_COMMANDS, *CREATE_BESIDE]
 
     def _insert_events(
         self,
@@ -73,38 +120,19 @@ class ShardRecorder(SQLiteApplicationRecorder):
         return ids
 
     def one(self, statement: str, parameters: tuple[Any, ...]) -> Any:
-        """The first row of a query on committed data, as a tuple; None where there is none.
-
-        Queries between two commits share one read transaction: taking its lock anew costs more than the query.
-        """
-        reader = self.reader
-        if not reader.in_transaction:
-            reader.execute("BEGIN")
-        return reader.execute(statement, parameters).fetchone()
-
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        if self._reader is not None and self._reader.in_transaction:
-            self._reader.execute("COMMIT")
-        return super().insert_events(stored_events, **kwargs)
+        """The first row of a query on committed data, as a tuple; None where there is none."""
+        return self._committed.one(statement, parameters)
 
     def rows(self, statement: str, parameters: tuple[Any, ...]) -> Iterable[Any]:
         """The rows of a query on committed data."""
-        if self.reader.in_transaction:
-            self.reader.execute("COMMIT")
-        return self.reader.execute(statement, parameters)
+        return self._committed.rows(statement, parameters)
 
-    @property
-    def reader(self) -> sqlite3.Connection:
-        """A connection of its own for point queries, which the pool's transactions would slow down."""
-        if self._reader is None:
-            self._reader = sqlite3.connect(self.datastore.pool.db_name, isolation_level=None)
-            self._reader.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-        return self._reader
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        self._committed.release()
+        return super().insert_events(stored_events, **kwargs)
 
     def close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+        self._committed.close()
         self.datastore.close()
 
     def _last_id(self, c: SQLiteCursor) -> int:

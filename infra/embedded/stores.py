@@ -1,9 +1,10 @@
 """The ports of `consumers/` on the embedded application: the shard, the catalogue, a subject's past."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from typing import Any, Protocol
 
 import orjson
 from eventsourcing.persistence import PersistenceError
@@ -53,37 +54,25 @@ class EmbeddedShard:
         return self._recorder.max_notification_id() or 0
 
     def last_instant(self) -> datetime | None:
-        row = self._recorder.one(SELECT_INSTANT, (sql.LEDGER_INSTANT,))
-        return codec.parse_instant(row[0]) if row else None
+        return last_instant(self._recorder)
 
     def load(self, subject: str) -> State:
-        state = self._snapshot(subject) or Unregistered(subject=subject)
-        for row in self._recorder.rows(SELECT_SINCE, (subject, state.version)):
-            state = evolve(state, codec.decode(row[0]).recorded)
-        row = self._recorder.one(SELECT_INSTANT, (subject,))
-        if row is not None and isinstance(state, Subscriber):
-            state = replace(state, as_of=max(state.as_of, codec.parse_instant(row[0])))
-        return resumed(state) if isinstance(state, Subscriber) else state
+        return folded(self._recorder, subject, stored_snapshot(self._recorder, subject))
 
     def past(self, subject: str) -> "StoredPast":
-        return StoredPast(self._application, subject, self._calls)
+        return StoredPast(self._recorder, subject, self._calls)
 
     def prepare(self, commands: Sequence[tuple[str, str]], calls: Sequence[tuple[str, str]]) -> None:
         self._answers = dict.fromkeys(commands)
         for subject, identity, command, outcome in self._recorder.rows(SELECT_ANSWERS, (orjson.dumps(commands),)):
             self._answers[subject, identity] = _answer(subject, identity, command, outcome)
         self._calls.clear()
-        self._calls.update(dict.fromkeys(calls))
-        for subject, usage, elapsed, ended in self._recorder.rows(SELECT_CALLS, (orjson.dumps(calls),)):
-            self._calls[subject, usage] = Call(elapsed_seconds=elapsed, ended=bool(ended))
+        self._calls.update(reported(self._recorder, calls))
 
     def answer(self, subject: str, command_id: str) -> Answer | None:
         if (subject, command_id) in self._answers:
             return self._answers[subject, command_id]
-        row = self._recorder.one(SELECT_ANSWER, (subject, command_id))
-        if row is None:
-            return None
-        return _answer(subject, command_id, *row)
+        return stored_answer(self._recorder, subject, command_id)
 
     def commit(self, group: Group) -> None:
         if not group.answers:
@@ -101,18 +90,59 @@ class EmbeddedShard:
             with suppress(PersistenceError):
                 self._application.snapshots.put([_snapshot(state) for state in group.snapshots.values()])
 
-    def _snapshot(self, subject: str) -> State | None:
-        row = self._recorder.one(SELECT_SNAPSHOT, (subject,))
-        return snapshots.load(row[1]) if row is not None and row[0] == snapshots.SHAPE else None
+
+class Rows(Protocol):
+    """Queries on the committed rows of one shard."""
+
+    def one(self, statement: str, parameters: tuple[Any, ...]) -> Any:
+        """The first row, as a tuple; None where there is none."""
+
+    def rows(self, statement: str, parameters: tuple[Any, ...]) -> Iterable[Any]:
+        """All rows."""
+
+
+def folded(recorder: Rows, subject: str, snapshot: State | None) -> State:
+    """A subject's state: the snapshot, the facts after it, and the last instant if that left no fact."""
+    state = snapshot or Unregistered(subject=subject)
+    for row in recorder.rows(SELECT_SINCE, (subject, state.version)):
+        state = evolve(state, codec.decode(row[0]).recorded)
+    row = recorder.one(SELECT_INSTANT, (subject,))
+    if row is not None and isinstance(state, Subscriber):
+        state = replace(state, as_of=max(state.as_of, codec.parse_instant(row[0])))
+    return resumed(state) if isinstance(state, Subscriber) else state
+
+
+def stored_snapshot(recorder: Rows, subject: str) -> State | None:
+    """A subject's last snapshot, if it is of the shape that states have now."""
+    row = recorder.one(SELECT_SNAPSHOT, (subject,))
+    return snapshots.load(row[1]) if row is not None and row[0] == snapshots.SHAPE else None
+
+
+def stored_answer(recorder: Rows, subject: str, command_id: str) -> Answer | None:
+    """What a subject's command was answered."""
+    row = recorder.one(SELECT_ANSWER, (subject, command_id))
+    return None if row is None else _answer(subject, command_id, *row)
+
+
+def last_instant(recorder: Rows) -> datetime | None:
+    """The latest instant of anything decided."""
+    row = recorder.one(SELECT_INSTANT, (sql.LEDGER_INSTANT,))
+    return codec.parse_instant(row[0]) if row else None
+
+
+def reported(recorder: Rows, calls: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Call | None]:
+    """How far each of these calls has been reported; None of those that were not."""
+    found: dict[tuple[str, str], Call | None] = dict.fromkeys(calls)
+    for subject, usage, elapsed, ended in recorder.rows(SELECT_CALLS, (orjson.dumps(calls),)):
+        found[subject, usage] = Call(elapsed_seconds=elapsed, ended=bool(ended))
+    return found
 
 
 class StoredPast:
     """A subject's facts, looked up one by one."""
 
-    def __init__(
-        self, application: LedgerApplication, subject: str, calls: Mapping[tuple[str, str], Call | None]
-    ) -> None:
-        self._recorder = application.shard
+    def __init__(self, recorder: Rows, subject: str, calls: Mapping[tuple[str, str], Call | None]) -> None:
+        self._recorder = recorder
         self._subject = subject
         self._prepared_calls = calls
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -78,6 +79,12 @@ class PartitionReader:
     def next_offset(self) -> int:
         """The offset that is read next."""
         return self._next_offset
+
+    def seek(self, offset: int) -> None:
+        """Goes on reading at `offset`, where any sequence may come first."""
+        self._consumer.seek(self._kafka_partition, offset)
+        self._next_offset = offset
+        self._sequence = DenseSequence(None)
 
     def start_offset(self) -> int:
         """The oldest offset that the partition still has. Raises Unreachable."""
@@ -154,6 +161,17 @@ class PartitionReader:
         except KafkaError as failed:
             raise Unreachable(f"{self._partition}: the brokers did not say where the log ends: {failed!r}") from failed
         return int(answers[self._kafka_partition])
+
+
+def written_end(settings: KafkaSettings, partition: Partition) -> int:
+    """The offset behind everything written, decided or not: the high watermark. Raises Unreachable."""
+    whole = KafkaPartition(*partition)
+    try:
+        options = {**settings.for_consumer(), "isolation_level": "read_uncommitted"}
+        with closing(settings.clients.consumer(**options)) as consumer:
+            return int(consumer.end_offsets([whole], timeout_ms=settings.request_timeout_ms)[whole])
+    except KafkaError as failed:
+        raise Unreachable(f"{partition}: the brokers did not say where it ends: {failed!r}") from failed
 
 
 def _connect(settings: KafkaSettings) -> Any:

@@ -7,9 +7,11 @@ again.
 """
 
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
 import msgspec
+import orjson
 
 from consumers.outcomes import Outcome
 
@@ -25,7 +27,7 @@ class Answered(msgspec.Struct, array_like=True, frozen=True):
     offset: int
     """Of the command in its partition of the commands' topic."""
     fingerprint: str
-    """SHA-256 of the content as canonical JSON, as hex, shortened to 16 bytes."""
+    """Of the content (`fingerprint`)."""
     impersonal: str | None
     """The same without personal data, where the command carried some."""
     first_sequence: int
@@ -44,7 +46,18 @@ class Metered(msgspec.Struct, array_like=True, frozen=True):
     ended: bool
 
 
-class Note(msgspec.Struct, frozen=True):
+class Founding(msgspec.Struct, frozen=True):
+    """What was settled when the ledger was made; it stands in the first note of the catalogue and never changes."""
+
+    partitions: int
+    """Of the topics that are split by subscriber."""
+    sandbox: bool
+    """Whether time comes from the commands' `at`; a live ledger takes it from the broker."""
+    salt_key: str
+    """SHA-256 of the key of the facts' salts, as hex: a process with another key would salt otherwise."""
+
+
+class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     """One note."""
 
     through: int
@@ -59,6 +72,7 @@ class Note(msgspec.Struct, frozen=True):
     """The latest instant of anything decided in the shard."""
     instants: list[tuple[str, str]] = []
     """Subject and the last instant of one whose last command recorded no fact."""
+    founding: Founding | None = None
 
 
 _encoder = msgspec.json.Encoder()
@@ -84,6 +98,11 @@ def of_group(through: int, whole: Note) -> Iterator[bytes]:
         else:
             note = Note(through, part, answered, as_of=whole.as_of)
         yield encode(note)
+
+
+def fingerprint(content: Any) -> str:
+    """Tells a content from any other: SHA-256 of its canonical JSON, shortened to 16 bytes, as hex."""
+    return sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 
 
 def verdict_of(outcome: Outcome) -> dict[str, Any]:

@@ -1,0 +1,40 @@
+"""What the long-running processes have in common: settings, logs, the endpoint, and a clean stop on TERM and INT."""
+
+import signal
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import structlog
+
+from infra.live import logs
+from infra.live.health import Health
+from infra.live.settings import LiveSettings, load
+
+
+class Process(Protocol):
+    """A process that works until it is stopped."""
+
+    def run(self) -> None:
+        """Works until `stop` was called."""
+
+    def stop(self) -> None:
+        """Lets `run` end cleanly; from any thread, or a signal's handler."""
+
+
+def run(name: str, make: Callable[[LiveSettings, Health], Process]) -> None:
+    """Runs a process of this environment's ledger until it is told to stop."""
+    settings = load()
+    logs.configure(name)
+    say = structlog.get_logger()
+    with Health(name, settings.metrics_host, settings.metrics_port) as health:
+        process = make(settings, health)
+
+        def stop(number: int, _: Any) -> None:
+            say.info("stopping", signal=signal.Signals(number).name)
+            process.stop()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        say.info("started", topics=settings.topics)
+        process.run()
+        say.info("stopped")

@@ -1,0 +1,310 @@
+"""The process `subledger write`: one consumer group over the shards of `commands.v1`, each shard one fenced writer.
+
+The thread of the process polls and hands records to a thread per shard, which decides, commits and replies. Offsets
+committed to the group are a hint, written after the replies: what is read again is answered from the index with the
+first outcome, so that a reply that a crash swallowed is sent after all.
+"""
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from eventsourcing.persistence import PersistenceError
+from kafka import ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition  # type: ignore[import-untyped]
+from kafka.errors import KafkaError  # type: ignore[import-untyped]
+
+from consumers.ports import StoreError
+from consumers.serving import Received, Served
+from infra.kafka.errors import CorruptLog, Unreachable
+from infra.live import topics
+from infra.live.catalogue import LiveCatalogue
+from infra.live.health import Health, WriterMetrics
+from infra.live.keys import salt_key
+from infra.live.places import COMMANDS
+from infra.live.sending import Sender, Sent
+from infra.live.settings import LiveSettings
+from infra.live.worker import ShardLost, ShardWorker
+
+GROUP = "write"
+BACKLOG_RECORDS = 2_000
+"""Records of a shard that wait in memory before its partition is paused."""
+HINT_SECONDS = 1.0
+REOPEN_SECONDS = 2.0
+CORRUPT_LIMIT = 3
+"""How often a shard whose log cannot be right is opened anew before the process ends with the diagnosis."""
+ABSENT_LIMIT_S = 60.0
+"""How long the brokers may be absent before the process ends and leaves waiting to whoever restarts it."""
+
+Beat = Callable[[str], None]
+
+
+class ShardThread:
+    """One shard's thread: takes what the process polled, works it through, tells the outcomes."""
+
+    def __init__(self, worker: ShardWorker, sender: Sender, settings: LiveSettings) -> None:
+        self.number = worker.number
+        self._worker = worker
+        self._sender = sender
+        self._settings = settings
+        self._waiting: queue.SimpleQueue[Received] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._told: deque[tuple[int, list[Sent]]] = deque()
+        self.start_offset: int | None = None
+        """Known once the shard is open."""
+        self.failed: BaseException | None = None
+        self.is_seeked = False
+        self._thread = threading.Thread(target=self._run, name=f"shard {self.number}", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    @property
+    def backlog(self) -> int:
+        """Records that wait."""
+        return self._waiting.qsize()
+
+    def offer(self, records: Iterable[Received]) -> None:
+        """Hands over what was polled, in order."""
+        for record in records:
+            self._waiting.put(record)
+
+    def hint(self) -> int | None:
+        """The offset behind the last command whose outcome has been told; None where there is nothing new.
+
+        Raises Unreachable where an outcome could not be told.
+        """
+        reached = None
+        while self._told and all(sent.is_settled for sent in self._told[0][1]):
+            offset, sent = self._told.popleft()
+            for one in sent:
+                one.arrived()
+            reached = offset + 1
+        return reached
+
+    def stop(self) -> None:
+        """Tells it to end after the group it is at."""
+        self._stopping.set()
+
+    def join(self, limit_s: float) -> bool:
+        """Waits for its end; whether it came."""
+        self._thread.join(limit_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self.start_offset = self._worker.open()
+            while not self._stopping.is_set():
+                batch = self._gather()
+                if batch:
+                    self._tell(batch, self._worker.work(batch, self._stopping.is_set))
+        except Exception as failed:  # noqa: BLE001 - the process decides what follows
+            self.failed = failed
+        finally:
+            with suppress(PersistenceError, StoreError):
+                self._worker.close()
+
+    def _tell(self, batch: Sequence[Received], served: Sequence[Served]) -> None:
+        if served:
+            self._told.append((batch[-1].offset, self._sender.tell(self.number, served)))
+
+    def _gather(self) -> list[Received]:
+        """A group: as many as are there, up to the limits of count and time."""
+        try:
+            batch = [self._waiting.get(timeout=self._settings.poll_ms / 1000)]
+        except queue.Empty:
+            return []
+        deadline = time.monotonic() + self._settings.group_ms / 1000
+        while len(batch) < self._settings.group_commands:
+            try:
+                batch.append(self._waiting.get(timeout=max(0.0, deadline - time.monotonic())))
+            except queue.Empty:
+                break
+        return batch
+
+
+class WriteProcess:
+    """The process. `run` until `stop`; raises what it cannot go on with."""
+
+    def __init__(self, settings: LiveSettings, health: Health) -> None:
+        """Raises Unreachable, NotFounded, WrongTopics, WrongKey: nothing was taken over."""
+        self._settings = settings
+        self._health = health
+        self._say = structlog.get_logger()
+        self._catalogue = LiveCatalogue(settings)
+        self.founding = self._catalogue.founded()
+        topics.check(settings, self.founding.partitions)
+        self._key = salt_key(settings.keys, self.founding)
+        self._metrics = WriterMetrics(health.registry)
+        self._sender = Sender(settings)
+        self._stopping = threading.Event()
+        self._shards: dict[int, ShardThread] = {}
+        self._reopen_at: dict[int, float] = {}
+        self._corrupt: dict[int, int] = {}
+        self._topic = settings.topic(COMMANDS)
+        group = f"{settings.topics}.{GROUP}"
+        self._consumer: Any = settings.clients.clients.consumer(**settings.clients.for_group_consumer(group))
+        self._consumer.subscribe([self._topic], listener=_Rebalance(self))
+
+    def stop(self) -> None:
+        """Lets `run` end: after the groups that are being committed, with nothing half done."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Works until `stop`. Raises Unreachable, WrongTopics, CorruptLog."""
+        try:
+            next_hint = next_check = time.monotonic() + HINT_SECONDS
+            while not self._stopping.is_set():
+                self._poll()
+                self._look_after_shards()
+                now = time.monotonic()
+                if now >= next_hint:
+                    self._write_hints()
+                    next_hint = now + HINT_SECONDS
+                if now >= next_check:
+                    topics.check(self._settings, self.founding.partitions)
+                    next_check = now + self._settings.check_seconds
+        finally:
+            self._close()
+
+    def assigned(self, numbers: Iterable[int]) -> None:
+        """These shards are ours now."""
+        for number in numbers:
+            self._open(number)
+
+    def revoked(self, numbers: Iterable[int]) -> None:
+        """These shards are not ours any more: each ends with the group it is at."""
+        gone = [self._shards.pop(number) for number in numbers if number in self._shards]
+        for shard in gone:
+            shard.stop()
+        deadline = time.monotonic() + self._settings.stop_seconds
+        for shard in gone:
+            shard.join(max(0.0, deadline - time.monotonic()))
+        self._write_hints(gone)
+
+    def _open(self, number: int) -> None:
+        worker = ShardWorker(self._settings, number, catalogue=self._catalogue, key=self._key, metrics=self._metrics)
+        self._shards[number] = ShardThread(worker, self._sender, self._settings)
+        self._consumer.pause(self._partition(number))
+
+    def _poll(self) -> None:
+        polled = self._consumer.poll(timeout_ms=self._settings.poll_ms)
+        for partition, records in polled.items():
+            shard = self._shards.get(partition.partition)
+            if shard is not None and shard.is_seeked:
+                shard.offer(_received(record) for record in records)
+
+    def _look_after_shards(self) -> None:
+        open_shards = 0
+        for number, shard in list(self._shards.items()):
+            if not shard.is_alive:
+                self._end(number, shard)
+            elif shard.start_offset is not None:
+                open_shards += 1
+                self._feed(number, shard)
+        for number, at in list(self._reopen_at.items()):
+            if time.monotonic() >= at:
+                del self._reopen_at[number]
+                if self._partition(number) in self._consumer.assignment():
+                    self._open(number)
+        self._metrics.shards.set(open_shards)
+        self._health.ready(bool(open_shards) and open_shards == len(self._shards) and not self._reopen_at)
+
+    def _feed(self, number: int, shard: ShardThread) -> None:
+        """Lets a shard's records come, from where it stands; pauses them while too many wait."""
+        partition = self._partition(number)
+        if not shard.is_seeked:
+            self._seek(partition, shard)
+        elif shard.backlog >= BACKLOG_RECORDS:
+            self._consumer.pause(partition)
+        elif partition in self._consumer.paused() and shard.backlog < BACKLOG_RECORDS // 2:
+            self._consumer.resume(partition)
+        self._metrics.lag.labels(str(number)).set(shard.backlog)
+
+    def _seek(self, partition: Any, shard: ShardThread) -> None:
+        """To the hint, where that is not beyond what the index says. Raises CorruptLog where commands were lost."""
+        assert shard.start_offset is not None
+        limit_ms = self._settings.clients.request_timeout_ms
+        first = self._consumer.beginning_offsets([partition], timeout_ms=limit_ms)[partition]
+        if first > shard.start_offset:
+            raise CorruptLog(
+                f"{self._topic}/{shard.number} begins at offset {first}, and commands from offset {shard.start_offset}"
+                " on were never decided: is retention switched on?"
+            )
+        hint = self._consumer.committed(partition, timeout_ms=limit_ms)
+        start = min(hint, shard.start_offset) if hint is not None else shard.start_offset
+        self._consumer.seek(partition, max(start, first))
+        self._consumer.resume(partition)
+        if hint is None:
+            self._commit({shard.number: start})
+        shard.is_seeked = True
+
+    def _end(self, number: int, shard: ShardThread) -> None:
+        """A shard that has ended by itself: given up first; whether it is still ours is asked later."""
+        del self._shards[number]
+        with suppress(KeyError, AssertionError):
+            self._consumer.pause(self._partition(number))
+        failed = shard.failed
+        self._metrics.restarts.inc()
+        cause = failed.__cause__ if isinstance(failed, ShardLost) else failed
+        cause = cause.__cause__ if isinstance(cause, StoreError) else cause
+        self._say.warning("shard lost", shard=number, error=str(failed))
+        if isinstance(cause, CorruptLog):
+            self._corrupt[number] = self._corrupt.get(number, 0) + 1
+            if self._corrupt[number] >= CORRUPT_LIMIT:
+                raise cause
+        elif failed is not None and not isinstance(failed, PersistenceError | StoreError | ShardLost):
+            raise failed
+        self._reopen_at[number] = time.monotonic() + REOPEN_SECONDS
+
+    def _write_hints(self, shards: Iterable[ShardThread] | None = None) -> None:
+        hints = {}
+        for shard in self._shards.values() if shards is None else shards:
+            reached = shard.hint()
+            if reached is not None:
+                hints[shard.number] = reached
+        if hints:
+            self._commit(hints)
+
+    def _commit(self, hints: dict[int, int]) -> None:
+        """A hint that is not written costs the reading of what was answered."""
+        offsets = {self._partition(number): OffsetAndMetadata(offset, "", -1) for number, offset in hints.items()}
+        with suppress(KafkaError):
+            self._consumer.commit(offsets, timeout_ms=self._settings.clients.request_timeout_ms)
+
+    def _close(self) -> None:
+        self._health.ready(False)
+        with suppress(KafkaError, Unreachable):
+            self.revoked(list(self._shards))
+        with suppress(KafkaError):
+            self._consumer.close(autocommit=False, timeout_ms=int(self._settings.stop_seconds * 1000))
+        self._sender.close()
+        self._catalogue.close()
+
+    def _partition(self, number: int) -> Any:
+        return TopicPartition(self._topic, number)
+
+
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
+    """What the consumer group says."""
+
+    def __init__(self, process: WriteProcess) -> None:
+        self._process = process
+
+    def on_partitions_revoked(self, revoked: Any) -> None:
+        self._process.revoked(partition.partition for partition in revoked)
+
+    def on_partitions_assigned(self, assigned: Any) -> None:
+        self._process.assigned(partition.partition for partition in assigned)
+
+
+def _received(record: Any) -> Received:
+    appended_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    return Received(offset=record.offset, key=record.key, value=record.value, appended_at=appended_at)
