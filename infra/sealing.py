@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +96,12 @@ class KeyFolder:
 def key_in(file: Path) -> bytes:
     """The key kept in `file`; made, durably and whole, where there is none yet."""
     if not file.exists():
-        part = file.with_suffix(f".{os.getpid()}.part")
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        descriptor, part = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
+        with open(descriptor, "wb") as out:
             out.write(os.urandom(KEY_BYTES))
             out.flush()
             os.fsync(out.fileno())
-        with contextlib.suppress(FileExistsError):  # Of two processes that make one at a time, the first one counts.
+        with contextlib.suppress(FileExistsError):  # Of two that make one at a time, the first one counts.
             os.link(part, file)
-        part.unlink()
+        Path(part).unlink()
     return file.read_bytes()
