@@ -68,6 +68,8 @@ class LiveSettings(BaseSettings):
     """How often a running process checks that its topics still keep all history."""
     reply_seconds: Annotated[float, Field(gt=0)] = 60.0
     """How long `submit` waits for the reply to a command."""
+    calendar_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """How often the calendar looks who is due."""
     stop_seconds: Annotated[float, Field(gt=0)] = 30.0
     """How long a process that was told to stop may take."""
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0

@@ -147,6 +147,7 @@ class WriteProcess:
         self._stopping = threading.Event()
         self._shards: dict[int, ShardThread] = {}
         self._reopen_at: dict[int, float] = {}
+        self._next_check = self._well_at = time.monotonic()
         self._corrupt: dict[int, int] = {}
         self._topic = settings.topic(COMMANDS)
         group = f"{settings.topics}.{GROUP}"
@@ -160,7 +161,7 @@ class WriteProcess:
     def run(self) -> None:
         """Works until `stop`. Raises Unreachable, WrongTopics, CorruptLog."""
         try:
-            next_hint = next_check = time.monotonic() + HINT_SECONDS
+            next_hint = self._well_at = time.monotonic()
             while not self._stopping.is_set():
                 self._poll()
                 self._look_after_shards()
@@ -168,11 +169,25 @@ class WriteProcess:
                 if now >= next_hint:
                     self._write_hints()
                     next_hint = now + HINT_SECONDS
-                if now >= next_check:
-                    topics.check(self._settings, self.founding.partitions)
-                    next_check = now + self._settings.check_seconds
+                if now >= self._next_check:
+                    self._check()
         finally:
             self._close()
+
+    def _check(self) -> None:
+        """Whether the brokers are there, and keep all history. Raises WrongTopics, and Unreachable after a while."""
+        now = time.monotonic()
+        try:
+            topics.check(self._settings, self.founding.partitions)
+        except Unreachable as absent:
+            if now - self._well_at > ABSENT_LIMIT_S:
+                raise
+            self._say.warning("brokers do not answer", error=str(absent))
+            self._health.ready(False)
+            self._next_check = now + REOPEN_SECONDS
+        else:
+            self._well_at = now
+            self._next_check = now + self._settings.check_seconds
 
     def assigned(self, numbers: Iterable[int]) -> None:
         """These shards are ours now."""
@@ -195,7 +210,13 @@ class WriteProcess:
         self._consumer.pause(self._partition(number))
 
     def _poll(self) -> None:
-        polled = self._consumer.poll(timeout_ms=self._settings.poll_ms)
+        try:
+            polled = self._consumer.poll(timeout_ms=self._settings.poll_ms)
+        except KafkaError as failed:
+            self._say.warning("commands cannot be read", error=repr(failed))
+            self._stopping.wait(REOPEN_SECONDS)
+            self._next_check = 0.0
+            return
         for partition, records in polled.items():
             shard = self._shards.get(partition.partition)
             if shard is not None and shard.is_seeked:
@@ -221,7 +242,8 @@ class WriteProcess:
         """Lets a shard's records come, from where it stands; pauses them while too many wait."""
         partition = self._partition(number)
         if not shard.is_seeked:
-            self._seek(partition, shard)
+            with suppress(KafkaError):  # It is tried again with the next poll.
+                self._seek(partition, shard)
         elif shard.backlog >= BACKLOG_RECORDS:
             self._consumer.pause(partition)
         elif partition in self._consumer.paused() and shard.backlog < BACKLOG_RECORDS // 2:
@@ -267,7 +289,13 @@ class WriteProcess:
     def _write_hints(self, shards: Iterable[ShardThread] | None = None) -> None:
         hints = {}
         for shard in self._shards.values() if shards is None else shards:
-            reached = shard.hint()
+            try:
+                reached = shard.hint()
+            except Unreachable as failed:
+                # Its outcomes were not all told: it begins again behind the last hint, and tells them once more.
+                shard.failed = shard.failed or failed
+                shard.stop()
+                continue
             if reached is not None:
                 hints[shard.number] = reached
         if hints:
