@@ -39,6 +39,8 @@ Document = NewType("Document", dict[str, Any])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterSubscriber:
+    """A person joins under a provider's regulations, with a currency and a plan."""
+
     regulations: Key
     currency: CurrencyCode
     plan: Key
@@ -50,16 +52,20 @@ class RegisterSubscriber:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassVerification:
-    pass
+    """The person's documents were found in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefuseRegistration:
+    """The company will not have the person."""
+
     ground: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditDeposit:
+    """Money was received; a reference is credited once."""
+
     amount: Millionths
     currency: CurrencyCode
     method: Method
@@ -70,12 +76,16 @@ class CreditDeposit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReverseDeposit:
+    """A deposit was charged back as a whole."""
+
     reference: Key
     ground: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderNumber:
+    """A number is asked for, with its channels, from now on."""
+
     number: Key
     service: Key
     channels: Channels = Channels(0)
@@ -86,29 +96,39 @@ class OrderNumber:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddChannels:
+    """More channels for a number that is held."""
+
     number: Key
     count: AddedChannels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseNumber:
+    """The number is given back at the end of its period or running term."""
+
     number: Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAutorenew:
+    """Whether the rental goes on by itself."""
+
     number: Key
     autorenew: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplaceNumber:
+    """The subscriber wants another number in place of one."""
+
     number: Key
     new_number: Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnounceNumberReplacement:
+    """The company will replace a number at the first instant of `on`."""
+
     number: Key
     new_number: Key
     on: date
@@ -116,16 +136,20 @@ class AnnounceNumberReplacement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestPlanChange:
+    """Another plan, from the boundary that the notice allows."""
+
     plan: Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawPlanChange:
-    pass
+    """The scheduled change is not wanted any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAdministrativeService:
+    """A service that is paid by instance."""
+
     service: Key
     quantity: Count = Count(1)
     ground: Text | None = None
@@ -145,6 +169,8 @@ class ReportUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordViolation:
+    """The subscriber broke the terms; a sanction may follow."""
+
     kind: Key
     ground: Text
     unlawful: bool = False
@@ -153,22 +179,28 @@ class RecordViolation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuspendServices:
+    """The company stops the services."""
+
     ground: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeServices:
-    pass
+    """The company lets the services go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestTermination:
+    """The subscriber ends the agreement."""
+
     ticket: Text | None = None
     reason: Text | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminateAgreement:
+    """The company ends the agreement."""
+
     ground: Text
     cause: Cause
     charge_remaining_term: bool = False
@@ -176,6 +208,8 @@ class TerminateAgreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRefund:
+    """The subscriber asks for money back."""
+
     reason: Text | None = None
     method: Method | None = None
     country: Country | None = None
@@ -183,6 +217,8 @@ class RequestRefund:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecideRefund:
+    """A reviewer grants or declines a request."""
+
     refund: Key
     approved: bool
     reviewer: Key
@@ -191,6 +227,8 @@ class DecideRefund:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmRefundPaid:
+    """A refund has reached the subscriber."""
+
     refund: Key
     method: Method
     reference: Key
@@ -200,12 +238,16 @@ class ConfirmRefundPaid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenDispute:
+    """The subscriber disputes a charge."""
+
     charge: Key
     reason: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveDispute:
+    """A reviewer decides a dispute."""
+
     dispute: Key
     upheld: bool
     amount: Millionths | None = None
@@ -215,6 +257,8 @@ class ResolveDispute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantCompensation:
+    """A loss is made good, up to the cap."""
+
     amount: Millionths
     fault_at: datetime
     complaint_at: datetime
@@ -223,6 +267,8 @@ class GrantCompensation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostAdjustment:
+    """A correction by two people: the amount is signed, the reviewer is not the actor."""
+
     amount: Millionths
     reason: Text
     reviewer: Key
@@ -230,6 +276,8 @@ class PostAdjustment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferAgreement:
+    """Another holder takes over all rights and duties."""
+
     holder: Key
     consent: bool = False
     personal: Sealed | None = None
@@ -237,21 +285,27 @@ class TransferAgreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasePersonalData:
+    """The key of the subscriber's personal data is destroyed."""
+
     reason: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdvanceClock:
-    pass
+    """Nothing happens but what has fallen due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishRegulations:
+    """A version of a provider's rules is published."""
+
     document: Document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishTariff:
+    """A provider's prices in one currency are published."""
+
     document: Document
 
 
