@@ -61,9 +61,9 @@ from domain.commands import (
 from domain.facts import CommandRefused, Recorded
 from domain.refusals import Code, Malformed, Refusal
 from domain.rules import LEDGER, basis_of, rule_of
-from domain.state import State, Subscriber, Unregistered, evolve
+from domain.state import State, Subscriber, Unregistered, evolve, resumed
 from domain.usage import Metered
-from domain.values import replace
+from domain.values import maker, replace
 
 AFTER_REFUSED_REGISTRATION = (CreditDeposit, ConfirmRefundPaid, ErasePersonalData, AdvanceClock)
 AFTER_THE_END = (
@@ -78,6 +78,7 @@ AFTER_THE_END = (
     PostAdjustment,
     ErasePersonalData,
 )
+PUBLICATIONS = (PublishRegulations, PublishTariff)
 ONLY_AFTER_CONCLUSION = (RequestPlanChange, OrderAdministrativeService, AddChannels, ReplaceNumber, ReportUsage)
 
 
@@ -91,6 +92,9 @@ class Decision:
     basis: str | None = None
     malformed: Malformed | None = None
     metered: Metered | None = None
+
+
+_decision = maker(Decision)
 
 
 def decide(state: State, command: Command, catalogue: Catalogue, past: Past) -> Decision:
@@ -115,7 +119,7 @@ def decide(state: State, command: Command, catalogue: Catalogue, past: Past) -> 
 
 
 def _accepted(case: Case, metered: Metered | None) -> Decision:
-    return Decision(state=_until(case), facts=tuple(case.facts), metered=metered)
+    return _decision(state=_until(case), facts=tuple(case.facts), metered=metered)
 
 
 def _refused(case: Case, command: Command, refusal: Refusal) -> Decision:
@@ -125,7 +129,9 @@ def _refused(case: Case, command: Command, refusal: Refusal) -> Decision:
 
 
 def _until(case: Case) -> Subscriber:
-    return case.state if case.state.as_of >= case.now else replace(case.state, as_of=case.now)
+    """The state as of now; after the end nothing is decided at a boundary, yet it passes, as it does in a replay."""
+    state = case.state
+    return resumed(state if state.as_of >= case.now else replace(state, as_of=case.now))
 
 
 def _refused_fact(command: Command, refusal: Refusal) -> CommandRefused:
@@ -210,7 +216,7 @@ def _forbidden(case: Case, request: object) -> Refusal | None:
 
 def _answer(case: Case, command: Command) -> Refusal | Malformed | Metered | None:
     request = command.request
-    if isinstance(request, PublishRegulations | PublishTariff):
+    if isinstance(request, PUBLICATIONS):
         raise TypeError(f"{type(request).__name__} is decided by the catalogue, not for {LEDGER} subscribers")
     return _by_rule(case, request, command.actor)
 

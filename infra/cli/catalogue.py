@@ -1,8 +1,7 @@
-"""`subledger catalogue`: regulations and tariffs as they were published."""
+"""`subledger catalogue`: regulations and tariffs as they were published, compared, and as they apply to somebody."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,30 +12,19 @@ import orjson
 
 from consumers.outcomes import Outcome
 from domain.commands import CATALOGUE_SUBJECT
-from domain.facts import RegulationsPublished, TariffPublished
 from infra import codec
 from infra.cli.failures import Unusable, WrongFound
-from infra.cli.options import examples, instant_of, json_option, ledger_option
-from infra.cli.output import print_fields, print_json, print_table, say
+from infra.cli.opening import opened
+from infra.cli.options import Asked, examples, instant_of, json_option, ledger_option, source_options
+from infra.cli.output import print_fields, print_heading, print_json, print_table, say
+from infra.cli.publications import Published, last_instant, named, pair, publications, read_document, told, zone_of
+from infra.cli.versions import applied_versions, rows_of
 from infra.embedded.folder import EmbeddedLedger
+from infra.embedded.source import EmbeddedSource
+from infra.explain.changes import Change
+from infra.explain.regulations_words import regulations_changes
+from infra.explain.tariff_words import IDENTITY, tariff_changes
 from infra.explain.words import local
-
-SELECT_PUBLISHED = "SELECT state FROM stored_events WHERE originator_id = ? ORDER BY originator_version"
-LARGEST_DOCUMENT_BYTES = 1_000_000
-ABSENT = "—"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """One version of regulations, or one tariff."""
-
-    kind: str
-    name: str
-    version: str | None
-    regulations: str
-    currency: str | None
-    effective_from: datetime
-    document: Mapping[str, Any]
 
 
 @click.group("catalogue")
@@ -63,10 +51,10 @@ def publish(file: str, at: str | None, actor: str, command_id: str | None, as_js
     A document with `tariff` is a tariff, any other one regulations. Publishing the same document at the same instant
     again changes nothing.
     """
-    document = _document(file)
-    with EmbeddedLedger(folder) as ledger:
+    document = read_document(file)
+    with EmbeddedLedger(folder) as ledger, EmbeddedSource(folder) as source:
         writer = ledger.writer()
-        instant = instant_of(at, "--at", _no_zone) if at else _last_instant(ledger)
+        instant = instant_of(at, "--at", _no_zone) if at else last_instant(source)
         outcome = writer.execute(_publication(document, instant, actor, command_id))
         writer.commit()
     if as_json:
@@ -75,17 +63,33 @@ def publish(file: str, at: str | None, actor: str, command_id: str | None, as_js
 
 
 @command.command(
-    "show", epilog=examples("subledger catalogue show", "subledger catalogue show telnexx", "… show telnexx@1 --json")
+    "show",
+    epilog=examples(
+        "subledger catalogue show",
+        "subledger catalogue show telnexx",
+        "subledger catalogue show telnexx@1 --json",
+        "subledger catalogue show --subscriber s-001     which version applies to s-001, since when and why",
+    ),
 )
 @click.argument("name", metavar="[NAME[@VERSION]]", required=False)
+@click.option("--subscriber", metavar="S", help="The versions of the regulations that S has been and will be under.")
 @json_option
-@ledger_option
-def show(name: str | None, as_json: bool, folder: Path) -> None:
-    """List what is published, or show the latest (or the given) version of NAME."""
-    with EmbeddedLedger(folder) as ledger:
-        published = list(_published(ledger))
+@source_options
+def show(name: str | None, subscriber: str | None, as_json: bool, ledger: Asked) -> None:
+    """List what is published, or show the latest (or the given) version of NAME, or what applies to a subscriber.
+
+    What was decided for an instant stays under the version that was in force then. Instants that concern a subscriber
+    are on that subscriber's clock.
+    """
+    if subscriber is not None:
+        if name is not None:
+            raise Unusable("expected either NAME or --subscriber, found both")
+        _show_applied(subscriber, ledger, as_json=as_json)
+        return
+    with opened(ledger) as source:
+        published = list(publications(source))
     if name is not None:
-        published = [_named(published, name, folder)]
+        published = [named(published, name, ledger.place)]
     if as_json:
         for one in published:
             print_json(one)
@@ -106,52 +110,45 @@ def show(name: str | None, as_json: bool, folder: Path) -> None:
 @click.argument("old", metavar="NAME[@VERSION]")
 @click.argument("new", metavar="[NAME[@VERSION]|FILE]", required=False)
 @json_option
-@ledger_option
-def diff(old: str, new: str | None, as_json: bool, folder: Path) -> None:
-    """Compare two versions, or a version with a document in a file."""
-    with EmbeddedLedger(folder) as ledger:
-        published = list(_published(ledger))
-    before, after = _pair(published, old, new, folder)
-    first, second = dict(_flat(before)), dict(_flat(after))
-    paths = [*first, *(path for path in second if path not in first)]
-    changed = [path for path in paths if first.get(path) != second.get(path)]
+@source_options
+def diff(old: str, new: str | None, as_json: bool, ledger: Asked) -> None:
+    """Say what changes between two versions, or between a version and a document in a file, a sentence a change."""
+    with opened(ledger) as source:
+        published = list(publications(source))
+    first, second = pair(published, old, new, ledger.place)
+    changes = list(_changes(first, second))
     if as_json:
-        for path in changed:
-            print_json({"path": path, "from": first.get(path), "to": second.get(path)})
-    elif changed:
-        rows = ((path, first.get(path, ABSENT), second.get(path, ABSENT)) for path in changed)
-        print_table(("what", "from", "to"), rows)
+        for change in changes:
+            print_json(change.as_object())
+        return
+    heads = (("Before", first), ("Now", second))
+    print_fields((name, told(one, zone_of(one, published))) for name, one in heads)
+    sentences = [change.says for change in changes if change.path[0] not in IDENTITY]
+    if sentences:
+        print_heading("What changes")
+        print_fields(("·", sentence) for sentence in sentences)
     else:
         say("no difference")
 
 
-def _document(file: str) -> dict[str, Any]:
-    try:
-        with Path(file).open("rb") as opened:
-            text = opened.read(LARGEST_DOCUMENT_BYTES + 1)
-    except OSError as error:
-        raise Unusable(f"{file}: {(error.strerror or str(error)).lower()}") from None
-    if len(text) > LARGEST_DOCUMENT_BYTES:
-        raise Unusable(f"{file}: expected at most {LARGEST_DOCUMENT_BYTES:,} bytes")
-    try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise Unusable(f"{file}: expected a JSON document: {error}") from None
-    if not isinstance(document, dict):
-        raise Unusable(f"{file}: expected a JSON object")
-    return document
+def _changes(first: Published, second: Published) -> Iterator[Change]:
+    compared = tariff_changes if first.kind == "tariff" else regulations_changes
+    return compared(first.document, second.document)
+
+
+def _show_applied(subscriber: str, ledger: Asked, *, as_json: bool) -> None:
+    with opened(ledger) as source:
+        applied = applied_versions(source, subscriber)
+    if as_json:
+        for one in applied:
+            print_json(one)
+        return
+    zone = applied[0].since.tzinfo
+    print_table(("regulations", "version", f"since ({zone})", "why"), rows_of(applied))
 
 
 def _no_zone() -> str:
     raise Unusable("--at: expected an instant with a zone such as 2026-01-05T12:00:00+02:00")
-
-
-def _last_instant(ledger: EmbeddedLedger) -> datetime:
-    """The first instant at which anything may be published: nothing in the ledger is later."""
-    catalogue = ledger.catalogue.load().as_of
-    assert catalogue is not None
-    shard = ledger.shard.last_instant()
-    return max(catalogue, shard) if shard else catalogue
 
 
 def _publication(document: Mapping[str, Any], at: datetime, actor: str, command_id: str | None) -> dict[str, Any]:
@@ -175,72 +172,6 @@ def _tell(outcome: Outcome, file: str, *, silent: bool) -> None:
         raise WrongFound(f"refused: {outcome['message']} ({outcome['code']}, {outcome['basis']})")
     if not silent:
         say("published before; nothing changed" if outcome["status"] == "duplicate" else "published")
-
-
-def _published(ledger: EmbeddedLedger) -> Iterator[Published]:
-    for row in ledger.catalogue_application.shard.rows(SELECT_PUBLISHED, (CATALOGUE_SUBJECT,)):
-        fact = codec.decode(row[0]).recorded.fact
-        if isinstance(fact, RegulationsPublished):
-            yield Published(
-                kind="regulations",
-                name=fact.regulations,
-                version=fact.version,
-                regulations=fact.regulations,
-                currency=None,
-                effective_from=fact.effective_from,
-                document=fact.document,
-            )
-        elif isinstance(fact, TariffPublished):
-            yield Published(
-                kind="tariff",
-                name=fact.tariff,
-                version=None,
-                regulations=fact.regulations,
-                currency=fact.currency,
-                effective_from=fact.effective_from,
-                document=fact.document,
-            )
-
-
-def _versions(published: list[Published], name: str) -> list[Published]:
-    plain, _, version = name.partition("@")
-    return [one for one in published if one.name == plain and version in ("", one.version)]
-
-
-def _named(published: list[Published], name: str, folder: Path) -> Published:
-    """The latest version that `name` names; Unusable where there is none."""
-    versions = _versions(published, name)
-    if not versions:
-        known = ", ".join(sorted({one.name for one in published}))
-        raise Unusable(f"nothing called {name} is published in {folder}; there are {known}")
-    return versions[-1]
-
-
-def _pair(
-    published: list[Published], old: str, new: str | None, folder: Path
-) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    after = _named(published, old, folder)
-    if new is None:
-        versions = _versions(published, after.name)
-        if len(versions) < 2:
-            raise Unusable(f"{old} has one version only; name another one, or a file")
-        return versions[-2].document, versions[-1].document
-    if _versions(published, new):
-        return after.document, _named(published, new, folder).document
-    if not Path(new).exists():
-        raise Unusable(f"{new} is neither published in {folder} nor a file")
-    return after.document, _whole(_document(new), published, folder)
-
-
-def _whole(document: dict[str, Any], published: list[Published], folder: Path) -> Mapping[str, Any]:
-    """A regulations document with all its parameters, those it extends included; a tariff as it is."""
-    if "tariff" in document:
-        return document
-    head = ("regulations", "version", "effective_from", "material")
-    if "extends" not in document:
-        return {name: value for name, value in document.items() if name not in head}
-    base = _named(published, str(document["extends"]), folder).document
-    return {**base, **document.get("set", {})}
 
 
 def _row(one: Published) -> tuple[str, ...]:

@@ -8,20 +8,22 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-from hypothesis import given
+import pytest
 from hypothesis import strategies as st
 
 import consumers.writer as writer_module
 from consumers.writer import Writer
 from domain.accounts import balance_change, postings
-from domain.facts import Recorded
+from domain.facts import Recorded, RegulationsPublished
 from domain.state import State, Subscriber, Unregistered, evolve, resumed
 from infra import snapshots
 from infra.embedded import folder
 from infra.embedded.folder import EmbeddedLedger
-from tests.properties.histories import Case, histories
-from tests.properties.search import search
-from tests.properties.worlds import World, parameters_without_a_strategy
+from infra.views.verification import verify_views
+from tests.properties.everywhere import everywhere
+from tests.properties.histories import Case
+from tests.properties.providers import COMBINED, world_of
+from tests.properties.worlds import BUILT_IN, World, parameters_without_a_strategy
 from tests.support.lines import Line
 from tests.support.memory_store import MemoryCatalogue, MemoryShard, PlainSealer
 
@@ -71,8 +73,20 @@ def test_every_parameter_is_drawn() -> None:
     assert parameters_without_a_strategy() == set()
 
 
-@search(3)
-@given(case=histories())
+@pytest.mark.parametrize("name", COMBINED)
+def test_no_given_system_combines_what_an_invented_provider_combines(name: str) -> None:
+    def combined(fact: RegulationsPublished) -> list[Any]:
+        return [fact.document[parameter] for parameter in COMBINED[name]]
+
+    regulations = [fact for fact in world_of(name).publications if isinstance(fact, RegulationsPublished)]
+    given = [combined(fact) for fact in regulations if fact in BUILT_IN]
+    own = [combined(fact) for fact in regulations if fact.regulations == name]
+    assert given
+    assert len(own) == 2, "a second version takes effect within the histories"
+    assert own[0] not in given
+
+
+@everywhere(3)
 def test_no_money_is_made_or_lost(case: Case) -> None:
     run, _ = lived(case)
     state: State = Unregistered(subject=SUBJECT)
@@ -93,8 +107,7 @@ def test_no_money_is_made_or_lost(case: Case) -> None:
             assert all(units.left >= 0 for rental in state.rentals.values() for units in rental.units.values())
 
 
-@search()
-@given(case=histories())
+@everywhere()
 def test_facts_come_in_the_order_of_their_instants_and_versions(case: Case) -> None:
     run, outcomes = lived(case)
     facts = run.facts
@@ -105,8 +118,7 @@ def test_facts_come_in_the_order_of_their_instants_and_versions(case: Case) -> N
     assert [event["id"] for outcome in outcomes for event in outcome["events"]] == [one.id for one in facts]
 
 
-@search()
-@given(case=histories())
+@everywhere()
 def test_every_command_twice_changes_nothing(case: Case) -> None:
     world, lines = case
     once, first = lived(case)
@@ -120,8 +132,7 @@ def test_every_command_twice_changes_nothing(case: Case) -> None:
     assert twice.execute(lines) == [{**outcome, "status": "duplicate"} for outcome in first]
 
 
-@search()
-@given(case=histories(), hours=st.sampled_from([7, 24, 100, 719, 2000]))
+@everywhere(hours=st.sampled_from([7, 24, 100, 719, 2000]))
 def test_how_often_the_clock_runs_changes_nothing(case: Case, hours: int) -> None:
     world, lines = case
     untouched, first = lived(case)
@@ -157,8 +168,7 @@ def ticks(since: str, until: str, every: timedelta, index: int) -> list[Line]:
     return lines
 
 
-@search()
-@given(case=histories())
+@everywhere()
 def test_a_replay_gives_the_live_state(case: Case) -> None:
     world, lines = case
     run = Run(world)
@@ -176,8 +186,7 @@ def test_a_replay_gives_the_live_state(case: Case) -> None:
         assert list(getattr(folded, "rentals", ())) == list(getattr(live, "rentals", ()))
 
 
-@search()
-@given(case=histories(), data=st.data())
+@everywhere(data=st.data())
 def test_cut_after_any_command_and_resumed_is_uncut(case: Case, data: st.DataObject) -> None:
     world, lines = case
     uncut, first = lived(case)
@@ -191,8 +200,7 @@ def test_cut_after_any_command_and_resumed_is_uncut(case: Case, data: st.DataObj
     assert resumed.state() == uncut.state()
 
 
-@search()
-@given(case=histories())
+@everywhere()
 def test_cut_after_every_command_and_resumed_from_snapshots_is_uncut(case: Case) -> None:
     world, lines = case
     uncut, first = lived(case)
@@ -206,8 +214,7 @@ def test_cut_after_every_command_and_resumed_from_snapshots_is_uncut(case: Case)
     assert outcomes == first
 
 
-@search()
-@given(case=histories())
+@everywhere()
 def test_what_was_decided_and_not_committed_can_be_decided_again(case: Case) -> None:
     world, lines = case
     uncut, first = lived(case)
@@ -221,8 +228,7 @@ def test_what_was_decided_and_not_committed_can_be_decided_again(case: Case) -> 
     assert outcomes == first
 
 
-@search()
-@given(case=histories())
+@everywhere()
 def test_a_snapshot_is_the_state_and_everything_goes_on_from_it(case: Case) -> None:
     world, lines = case
     uncut, _ = lived(case)
@@ -241,8 +247,7 @@ def build(path: Path, world: World) -> EmbeddedLedger:
         return EmbeddedLedger(path, create=True)
 
 
-@search(0.4)
-@given(case=histories(), data=st.data())
+@everywhere(0.4, data=st.data())
 def test_the_embedded_store_gives_what_the_one_in_memory_gives(case: Case, data: st.DataObject) -> None:
     world, lines = case
     memory, first = lived(case)
@@ -262,8 +267,22 @@ def test_the_embedded_store_gives_what_the_one_in_memory_gives(case: Case, data:
     assert sequence == len(memory.shard.facts)
 
 
-@search(0.5)
-@given(cases=st.lists(histories(), min_size=2, max_size=2))
+@everywhere(0.2)
+def test_views_that_were_kept_equal_those_rebuilt(case: Case) -> None:
+    world, lines = case
+    half = len(lines) // 2
+    with TemporaryDirectory() as place, build(Path(place) / "ledger", world) as ledger:
+        for part in (lines[:half], lines[half:]):
+            embedded = ledger.writer()
+            for line in part:
+                embedded.execute(line)
+            embedded.commit()
+            verdicts = verify_views(ledger.folder)
+            assert verdicts
+            assert [verdict for verdict in verdicts if not verdict.holds] == []
+
+
+@everywhere(0.5, at_once=2)
 def test_subscribers_do_not_touch_each_other(cases: list[Case]) -> None:
     world, lines = cases[0]
     alone, first = lived(cases[0])
