@@ -44,8 +44,9 @@ lint: $(TO_TEST) ## lint, formatting, types, direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-docs: $(TO_TEST) ## writes docs/clauses.md anew
+docs: $(TO_TEST) ## writes docs/clauses.md, docs/schemas and docs/asyncapi.json anew
 	@$(BIN)/python docs/make_clauses.py
+	@$(BIN)/python docs/make_contracts.py
 
 lock: ## writes the lock files anew from pyproject.toml
 	@.ci/lock

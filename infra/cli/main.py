@@ -153,28 +153,13 @@ def _failure(error: Exception) -> Failure:  # noqa: PLR0911 - one case for each 
 
 def _live_failure(error: Exception) -> Failure | None:
     """The sentence and the exit code for what may happen to a live ledger; None for anything else."""
-    from eventsourcing.persistence import PersistenceError
-    from psycopg import OperationalError
+    from infra.live.failures import Kind, diagnosis
 
-    from infra.kafka.errors import CorruptLog
-    from infra.live.catalogue import NotFounded
-    from infra.live.keys import WrongKey
-    from infra.live.settings import SettingsFault
-    from infra.live.topics import WrongTopics
-
-    match error:
-        case SettingsFault() | NotFounded() | WrongKey():
-            return Unusable(str(error))
-        case WrongTopics():
-            return WrongFound(str(error))
-        case CorruptLog():
-            return WrongFound(f"the log is damaged: {error}")
-        case PersistenceError():
-            return Unreachable(str(error))
-        case OperationalError():
-            return Unreachable(f"PostgreSQL cannot be reached: {str(error).strip().splitlines()[0]}")
-        case _:
-            return None
+    found = diagnosis(error)
+    if found is None:
+        return None
+    kind, sentence = found
+    return {Kind.UNUSABLE: Unusable, Kind.WRONG: WrongFound, Kind.ABSENT: Unreachable}[kind](sentence)
 
 
 if __name__ == "__main__":

@@ -68,10 +68,11 @@ def _ticked(text: str) -> set[str]:
 
 @pytest.mark.parametrize("path", modules(*LAYERS), ids=str)
 def test_architecture_names_the_module(path: Path) -> None:
-    """A module is named by its own name, a view by its folder's; `infra/kafka` has a README that names its own."""
+    """A module is named by its own name, a view by its folder's; a folder with a README names its own there."""
     if path.name == "__init__.py":
         return
-    document = "infra/kafka/README.md" if path.parts[:2] == ("infra", "kafka") else "ARCHITECTURE.md"
+    own = path.parent / "README.md"
+    document = str(own) if (ROOT / own).exists() else "ARCHITECTURE.md"
     names = _ticked(_text(document))
     named = path.parent.name if path.name == "projection.py" else path.stem
     assert {named, f"{named}.py"} & names, f"{document} does not mention {path}"

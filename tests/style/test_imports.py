@@ -23,22 +23,27 @@ IMPURE = {
 
 CORNERS = {
     "cryptography": ("infra/sealing.py", "infra/evidence"),
-    "eventsourcing": ("infra/embedded", "infra/kafka", "infra/bench.py"),
-    "kafka": ("infra/kafka",),
-    "psycopg": ("infra/postgres", "infra/servers.py"),
+    "eventsourcing": ("infra/embedded", "infra/kafka", "infra/live", "infra/bench.py"),
+    "kafka": ("infra/kafka", "infra/live"),
+    "psycopg": ("infra/postgres", "infra/live", "infra/servers.py"),
     "click": ("infra/cli", "infra/bench.py"),
     "rich": ("infra/cli",),
-    "msgspec": ("infra/snapshots.py", "infra/views/wire.py"),
-    "pydantic_settings": ("infra/settings.py",),
-    "structlog": ("infra/logs.py",),
-    "prometheus_client": ("infra/metrics.py",),
+    "msgspec": ("infra/snapshots.py", "infra/views/wire.py", "infra/live"),
+    "pydantic": ("infra/live/settings.py",),
+    "pydantic_settings": ("infra/live/settings.py",),
+    "structlog": ("infra/live",),
+    "prometheus_client": ("infra/live",),
 }
 """Library → where alone it may be known."""
 
 EVERYWHERE = {"orjson"}
 """Libraries that every module of infra may use: JSON is the form of everything that is stored or said."""
 
-DISTRIBUTIONS = {"kafka": "kafka-python", "pydantic_settings": "pydantic-settings"}
+DISTRIBUTIONS = {
+    "kafka": "kafka-python",
+    "prometheus_client": "prometheus-client",
+    "pydantic_settings": "pydantic-settings",
+}
 """Names under which libraries are installed, where those differ from the names they are imported by."""
 
 
