@@ -43,6 +43,8 @@ REQUEST_BYTES = 16_000_000
 FETCH_BYTES = 8_000_000
 FETCH_WAIT_MS = 100
 POLL_RECORDS = 5_000
+METADATA_AGE_MS = 5_000
+"""A member of a group that assigned partitions by old metadata does so anew after this."""
 
 
 class Clients(Protocol):
@@ -157,6 +159,7 @@ class KafkaSettings:
             "partition_assignment_strategy": (CooperativeStickyAssignor,),
             "session_timeout_ms": self.session_timeout_ms,
             "heartbeat_interval_ms": self.session_timeout_ms // 5,
+            "metadata_max_age_ms": METADATA_AGE_MS,
         }
 
     def for_consumer(self) -> dict[str, Any]:

@@ -8,10 +8,11 @@ While a batch is being written, in a thread of its own, the next one is read and
 everything in memory is thrown away: connections, what was read, what was folded; positions are read again.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Protocol
 
@@ -49,10 +50,16 @@ STANDBY_SECONDS = 1.0
 ABSENT_LIMIT_SECONDS = 60.0
 """How long a server may be absent before the process ends and leaves waiting to whoever restarts it."""
 LAG_SECONDS = 1.0
+WAIT_SECONDS = 1.0
+"""How often a wait for the database looks whether the process should end."""
 
 
-class ServerAbsent(Exception):
+class ServerAbsent(Unreachable):
     """Kafka or PostgreSQL has not answered for ABSENT_LIMIT_SECONDS; the message names what failed last."""
+
+
+class _StoppedLate(Exception):
+    """A batch was still being written when the process should have ended: the database forgets it."""
 
 
 class ViewStore(Protocol):
@@ -117,7 +124,8 @@ class _Session:
 class ProjectProcess:
     """The process. `run` until `stop`; raises what it cannot go on with.
 
-    `step` is one poll and at most one batch. The loop, the clock and the thread are the caller's to replace.
+    `step` is one poll and at most one batch. The loop, the clock, the pauses, the thread and the place of the views are
+    the caller's to replace.
     """
 
     def __init__(
@@ -128,8 +136,9 @@ class ProjectProcess:
         open_store: Callable[[LiveSettings], ViewStore | None] = open_postgres,
         executor: Executor | None = None,
         clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], object] | None = None,
     ) -> None:
-        """Raises Unreachable, NotFounded, WrongTopics."""
+        """`pause` waits for so many seconds, or until `stop`. Raises Unreachable, NotFounded, WrongTopics."""
         self._settings = settings
         self._health = health
         self._open_store = open_store
@@ -142,6 +151,8 @@ class ProjectProcess:
         topics.check(settings, self._partitions)
         self._invoiced: dict[str, bool] = {}
         self._stopping = threading.Event()
+        self._pause = pause or self._stopping.wait
+        self._stop_at = math.inf
         self._session: _Session | None = None
         self._well_at = clock()
         self._wait_s = RETRY_SECONDS
@@ -149,7 +160,8 @@ class ProjectProcess:
         self._is_standby = False
 
     def stop(self) -> None:
-        """Lets `run` end after the batch that is being written."""
+        """Lets `run` end after the batch that is being written, or without it where that takes too long."""
+        self._stop_at = min(self._stop_at, self._clock() + self._settings.stop_seconds)
         self._stopping.set()
 
     def run(self) -> None:
@@ -162,6 +174,8 @@ class ProjectProcess:
             while not self._stopping.is_set():
                 self.step()
             self._settle()
+        except _StoppedLate:
+            self._say.warning("gave a batch up to stop in time", limit_seconds=self._settings.stop_seconds)
         finally:
             self.close()
 
@@ -191,7 +205,7 @@ class ProjectProcess:
             if not self._is_standby:
                 self._say.info("another process keeps the views; waiting as its standby")
             self._is_standby = True
-            self._stopping.wait(STANDBY_SECONDS)
+            self._pause(STANDBY_SECONDS)
             return None
         self._is_standby = False
         try:
@@ -245,6 +259,10 @@ class ProjectProcess:
         session = self._session
         if session is None or session.writing is None:
             return
+        while not wait([session.writing], timeout=WAIT_SECONDS).done:
+            if self._clock() > self._stop_at:
+                session.writing = None
+                raise _StoppedLate
         writing, session.writing = session.writing, None
         writing.result()
         self._is_well(session)
@@ -315,7 +333,7 @@ class ProjectProcess:
         if absent_s > ABSENT_LIMIT_SECONDS:
             raise ServerAbsent(f"nothing could be written for {absent_s:.0f} s: {_sentence(failed)}") from failed
         self._say.warning("begins again", error=_sentence(failed), retry_seconds=self._wait_s)
-        self._stopping.wait(self._wait_s)
+        self._pause(self._wait_s)
         self._wait_s = min(2 * self._wait_s, RETRY_MOST_SECONDS)
 
     def _discard(self) -> None:

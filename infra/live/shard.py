@@ -32,6 +32,14 @@ SELECT_ANSWERS = (
     f"SELECT c.subject, c.command_id, {COLUMNS} FROM json_each(?) j "
     "JOIN commands c ON c.subject = j.value ->> 0 AND c.command_id = j.value ->> 1"
 )
+SELECT_ANSWERED = (
+    "SELECT j.value ->> 0, j.value ->> 1 FROM json_each(?) j "
+    "JOIN commands c ON c.subject = j.value ->> 0 AND c.command_id = j.value ->> 1 LIMIT 1"
+)
+SELECT_CREDITED = (
+    "SELECT j.value ->> 0, j.value ->> 1 FROM json_each(?) j "
+    "JOIN deposits d ON d.subject = j.value ->> 0 AND d.reference = j.value ->> 1 LIMIT 1"
+)
 SELECT_RECORDED = (
     "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events WHERE rowid BETWEEN ? AND ?"
 )
@@ -114,6 +122,7 @@ class KafkaShard:
         self._answers.clear()
         self._calls.clear()
         self._committed.release()
+        self._require_new(group)
         records = [self._record(stored) for stored in group.facts]
         beside = list(notes.of_group(self.through, _noted(group)))
         after = group.facts[0].sequence - 1 if group.facts else None
@@ -122,6 +131,21 @@ class KafkaShard:
         except PersistenceError as error:
             raise StoreError(f"the group of {len(group.answers)} commands was not stored: {error}") from error
         self._take_snapshots(group.snapshots.values())
+
+    def _require_new(self, group: Group) -> None:
+        """Raises StoreError for a command answered before or a reference credited before: nothing was sent.
+
+        Kafka would take them, and then no index could be made of the log any more.
+        """
+        answered = [(one.subject, one.command_id) for one in group.answers]
+        again = self._committed.one(SELECT_ANSWERED, (orjson.dumps(answered),))
+        if again is not None or len(set(answered)) != len(answered):
+            raise StoreError(f"a command of the group is answered already: {again or 'twice in the group'}")
+        if group.deposits:
+            again = self._committed.one(SELECT_CREDITED, (orjson.dumps(list(group.deposits)),))
+            if again is not None:
+                raise StoreError(f"a reference of the group is credited already: {again}")
+        self._committed.release()
 
     def close(self) -> None:
         """Gives the index back; the log stays open."""

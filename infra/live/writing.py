@@ -152,6 +152,8 @@ class WriteProcess:
         self._topic = settings.topic(COMMANDS)
         group = f"{settings.topics}.{GROUP}"
         self._consumer: Any = settings.clients.clients.consumer(**settings.clients.for_group_consumer(group))
+        # The one that assigns partitions assigns none of a topic that it has not heard of yet, and notices late.
+        self._consumer.partitions_for_topic(self._topic)
         self._consumer.subscribe([self._topic], listener=_Rebalance(self))
 
     def stop(self) -> None:
