@@ -5,6 +5,7 @@ commute (`projections/event.py`). So each row joins the earliest run of its stat
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 
 from infra.views.sql import Statement, statements_of
 from infra.views.wire import WireFact
@@ -30,7 +31,7 @@ class _Prepared:
         self.run = -1
         """Its latest run in the lane."""
         self.rows: Rows = []
-        self.merge = _merging(statement.key, statement.sums) if statement.key else None
+        self.merge = _merging(statement) if statement.key else None
 
 
 class _Lane:
@@ -110,14 +111,18 @@ class Folding:
         return prepared
 
 
-def _merging(key: tuple[int, ...], sums: tuple[int, ...]) -> Callable[[Rows], Rows]:
-    """Makes one row of those that agree in `key`: sums added up, of the rest the last one."""
-    single = key[0] if len(key) == 1 else None
+def _merging(statement: Statement) -> Callable[[Rows], Rows]:
+    """Makes one row of those that agree in the key: sums added up, of the rest the last one, or the first."""
+    key, sums = statement.key, statement.sums
+    known_by: Callable[[tuple[Parameter, ...]], object] = itemgetter(*key)
 
     def merge(rows: Rows) -> Rows:
+        if not sums:
+            ordered = reversed(rows) if statement.first_counts else rows
+            return list({known_by(row): row for row in ordered}.values())
         kept: dict[object, tuple[Parameter, ...]] = {}
         for row in rows:
-            known = row[single] if single is not None else tuple([row[index] for index in key])
+            known = known_by(row)
             before = kept.get(known)
             kept[known] = row if before is None else _added(before, row, sums)
         return list(kept.values())

@@ -6,6 +6,7 @@ be grouped:
 
     -- key: a, b     rows of one batch that agree in these parameters are one row; of the others the last one counts
     -- sum: c        … but these parameters are added up
+    -- first: a, b   as `key`, but the first one counts: what is done cannot be done again
     -- lane: name    statements of one lane keep their order per subscriber; the default lane is the table written to
 """
 
@@ -19,7 +20,7 @@ from importlib import resources
 from projections.event import View
 
 HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-DIRECTIVE = re.compile(r"^-- (key|sum|lane): (.+)$", re.MULTILINE)
+DIRECTIVE = re.compile(r"^-- (key|first|sum|lane): (.+)$", re.MULTILINE)
 PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 WRITES = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 TABLE = re.compile(r"CREATE TABLE (\w+)")
@@ -34,7 +35,10 @@ class Statement:
     parameters: tuple[str, ...]
     lane: str
     key: tuple[int, ...] = ()
+    """Of `key` or `first`."""
     sums: tuple[int, ...] = ()
+    first_counts: bool = False
+    """Of rows that agree in the key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +105,9 @@ def _statement(name: str, body: str) -> Statement:
         sql=PARAMETER.sub(lambda match: f"?{parameters.index(match[1]) + 1}", named),
         parameters=parameters,
         lane=directives.get("lane", written[1] if written else ""),
-        key=_indexes(directives.get("key"), parameters),
+        key=_indexes(directives.get("key", directives.get("first")), parameters),
         sums=_indexes(directives.get("sum"), parameters),
+        first_counts="first" in directives,
     )
 
 

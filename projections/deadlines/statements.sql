@@ -10,6 +10,7 @@ UPDATE clocks SET passed_at = :passed_at, live = live + :count WHERE subject = :
 
 -- name: appoint
 -- Something will happen at an instant; a later appointment replaces an earlier one.
+-- key: subject, kind, reference
 INSERT INTO appointments (subject, kind, reference, at) VALUES (:subject, :kind, :reference, :at)
 ON CONFLICT (subject, kind, reference) DO UPDATE SET at = excluded.at;
 

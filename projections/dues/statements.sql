@@ -5,6 +5,7 @@ VALUES (:subject, :version, :kind, :number, :since, :due_at, :outstanding, :curr
 
 -- name: close
 -- What waited of a kind for a number waits no longer.
+-- first: subject, number, kind
 UPDATE dues SET closed_at = :at, outcome = :outcome
 WHERE subject = :subject AND number = :number AND kind = :kind AND closed_at IS NULL;
 
@@ -18,6 +19,7 @@ WHERE subject = :subject AND version = :version;
 
 -- name: withdraw
 -- An invoice is withdrawn with what is outstanding on it.
+-- key: subject, version
 UPDATE dues SET outstanding = 0, closed_at = :at, outcome = 'expired' WHERE subject = :subject AND version = :version;
 
 -- name: renumber

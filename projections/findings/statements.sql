@@ -4,6 +4,7 @@ INSERT INTO credited_references (reference, subject, version) VALUES (:reference
 
 -- name: free
 -- A number's service costs nothing.
+-- key: subject, number
 INSERT INTO free_services (subject, number, service) VALUES (:subject, :number, :service)
 ON CONFLICT (subject, number) DO UPDATE SET service = excluded.service;
 

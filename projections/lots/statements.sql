@@ -18,11 +18,15 @@ INSERT INTO lots (
 
 -- name: fill_debt
 -- Takes what came in off the subscriber's debt, as far as there is one.
+-- key: subject
+-- sum: amount
 -- lane: lots
 UPDATE debts SET amount = CASE WHEN amount < :amount THEN 0 ELSE amount - :amount END WHERE subject = :subject;
 
 -- name: owe
 -- Adds to the subscriber's debt.
+-- key: subject
+-- sum: amount
 -- lane: lots
 INSERT INTO debts (subject, amount) VALUES (:subject, :amount)
 ON CONFLICT (subject) DO UPDATE SET amount = debts.amount + excluded.amount;
@@ -40,4 +44,5 @@ VALUES (:position, :line, :subject, :version, :lot, :currency, :amount);
 
 -- name: reverse_lot
 -- Marks a deposit as charged back.
+-- key: lot
 UPDATE lots SET reversed_at = :reversed_at WHERE id = :lot;

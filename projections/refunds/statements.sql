@@ -5,6 +5,7 @@ VALUES (:id, :subject, :requested_at, :reason, :method);
 
 -- name: decide
 -- A reviewer granted or declined it.
+-- key: refund
 UPDATE refunds SET decided_at = :decided_at, approved = :approved, reviewer = :reviewer, review = :review
 WHERE id = :refund;
 
@@ -21,6 +22,7 @@ ON CONFLICT (id) DO UPDATE SET
 
 -- name: pay
 -- The money reached the subscriber.
+-- key: refund
 UPDATE refunds SET
     paid_at = :paid_at, paid_currency = :paid_currency, paid = :paid, rate = :rate, method = :method,
     reference = :reference
@@ -32,5 +34,6 @@ INSERT INTO disputes (id, subject, charge, opened_at, reason) VALUES (:id, :subj
 
 -- name: resolve
 -- A reviewer decided the dispute.
+-- key: dispute
 UPDATE disputes SET resolved_at = :resolved_at, upheld = :upheld, reviewer = :reviewer, resolution = :resolution
 WHERE id = :dispute;

@@ -5,16 +5,19 @@ VALUES (:subject, :version, :number, :service, :channels, :autorenew, :periods, 
 
 -- name: charge
 -- Notes the price and the end of the period that was charged last.
+-- key: subject, number
 UPDATE rentals SET plan = :plan, price = :price, currency = :currency, paid_until = :paid_until
 WHERE subject = :subject AND number = :number AND ended_at IS NULL;
 
 -- name: rent
 -- The order becomes a rental; it may have been paid in another period than it was charged for.
+-- key: subject, number
 UPDATE rentals SET rented_at = :rented_at, term_ends_at = :term_ends_at, paid_until = :paid_until
 WHERE subject = :subject AND number = :number AND ended_at IS NULL;
 
 -- name: end
 -- Closes an order or a rental.
+-- first: subject, number
 UPDATE rentals SET ended_at = :ended_at, end_reason = :reason
 WHERE subject = :subject AND number = :number AND ended_at IS NULL;
 
@@ -25,26 +28,32 @@ WHERE subject = :subject AND number = :number AND ended_at IS NULL;
 
 -- name: announce
 -- The number will be replaced at an instant; a later announcement replaces an earlier one.
+-- key: subject, number
 UPDATE rentals SET new_number = :new_number, replaced_on = :replaced_on
 WHERE subject = :subject AND number = :number AND ended_at IS NULL;
 
 -- name: add_channels
 -- More channels on the number.
+-- key: subject, number
+-- sum: count
 UPDATE rentals SET channels = channels + :count
 WHERE subject = :subject AND number = :number AND ended_at IS NULL;
 
 -- name: suspend
 -- The number is out of use; the oldest unpaid period counts.
+-- first: subject, number
 UPDATE rentals SET suspended_since = COALESCE(suspended_since, :since)
 WHERE subject = :subject AND number = :number AND ended_at IS NULL;
 
 -- name: resume
 -- The number works again.
+-- key: subject, number
 UPDATE rentals SET suspended_since = NULL
 WHERE subject = :subject AND number = :number AND ended_at IS NULL;
 
 -- name: set_autorenew
 -- Whether the rental goes on by itself.
+-- key: subject, number
 UPDATE rentals SET autorenew = :autorenew
 WHERE subject = :subject AND number = :number AND ended_at IS NULL;
 
@@ -62,5 +71,6 @@ WHERE subject = :subject AND number = :number AND until IS NULL;
 
 -- name: give_back
 -- The number is no longer held.
+-- first: subject, number
 UPDATE tenures SET until = :until, reason = :reason
 WHERE subject = :subject AND number = :number AND until IS NULL;
