@@ -1,12 +1,11 @@
 """`subledger balance`: what a subscriber has, now or at another instant of either clock."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
 from infra.cli.opening import opened_views
-from infra.cli.options import examples, instant_of, json_option, ledger_option
+from infra.cli.options import Asked, examples, instant_of, json_option, source_options
 from infra.cli.output import print_fields, print_json
 
 
@@ -22,13 +21,13 @@ from infra.cli.output import print_fields, print_json
 @click.option("--as-of", metavar="T", help="By what counts up to and including this instant.")
 @click.option("--known-at", metavar="T", help="By what was recorded up to and including this instant.")
 @json_option
-@ledger_option
-def command(subscriber: str, as_of: str | None, known_at: str | None, as_json: bool, folder: Path) -> None:
+@source_options
+def command(subscriber: str, as_of: str | None, known_at: str | None, as_json: bool, ledger: Asked) -> None:
     """Show the balance of SUBSCRIBER, what of it is available, what is invoiced, and what would be paid back.
 
     An instant is ISO 8601 with a zone, or a local date, which is its first instant in the subscriber's zone.
     """
-    with opened_views(folder) as (_, views):
+    with opened_views(ledger) as (_, views):
         counting = instant_of(as_of, "--as-of", lambda: views.time_zone(subscriber)) if as_of else None
         known = instant_of(known_at, "--known-at", lambda: views.time_zone(subscriber)) if known_at else None
         balance = views.balance(subscriber, counting, known)

@@ -15,8 +15,8 @@ from domain.money import Money
 from infra.cli import statement, trial_balance, why
 from infra.cli.failures import Unusable
 from infra.cli.lines import LineReader
-from infra.cli.opening import opened_views, subjects
-from infra.cli.options import examples
+from infra.cli.opening import opened_views
+from infra.cli.options import Asked, examples
 from infra.cli.output import print_heading, print_table, say, stdout
 from infra.cli.progress import bar_on_terminal
 from infra.cli.run import Opened, execute, summary
@@ -24,6 +24,7 @@ from infra.embedded.folder import EmbeddedLedger
 from infra.explain.explainer import Explainer
 from infra.views.follower import Follower
 from infra.views.reading import UnknownSubscriber, Views
+from infra.views.source import Source
 
 COMMANDS = Path(infra.__file__).parent.parent / "demo" / "telnexx-first-quarter.jsonl"
 DEFAULT_LEDGER = "demo-ledger"
@@ -53,14 +54,14 @@ def command(folder: Path) -> None:
     if not COMMANDS.exists():
         raise Unusable(f"the demo's commands are not in this installation; they are {COMMANDS.name} of a checkout")
     _execute(folder)
-    with opened_views(folder) as (ledger, views):
+    with opened_views(Asked(place=str(folder))) as (source, views):
         print_heading(f"One statement: subledger statement {SUBSCRIBER} --ledger {folder}")
         statement.show(views.statement(SUBSCRIBER))
-        explainer = Explainer(ledger)
+        explainer = Explainer(source)
         _explain(explainer, "Why one charge", CHARGE, folder)
         _explain(explainer, "Why one refusal", _refusal(views), folder)
         print_heading("Balances, all together")
-        print_table(("currency", ">subscribers", ">in credit", ">at zero", ">in debt", ">sum"), _sums(ledger, views))
+        print_table(("currency", ">subscribers", ">in credit", ">at zero", ">in debt", ">sum"), _sums(source, views))
         print_heading(f"Trial balance: subledger trial-balance --summary --ledger {folder}")
         trial_balance.show(views.trial_balance(), summary=True)
         _invite(folder, views)
@@ -108,9 +109,9 @@ def _refusal(views: Views) -> str:
     return next(entry.id for entry in views.timeline(REFUSED) if entry.type == REFUSAL_TYPE)
 
 
-def _sums(ledger: EmbeddedLedger, views: Views) -> Iterable[tuple[str, ...]]:
+def _sums(source: Source, views: Views) -> Iterable[tuple[str, ...]]:
     by_currency: dict[str, list[Money]] = {}
-    for subject in subjects(ledger):
+    for subject in source.subjects():
         try:
             balance = views.balance(subject)
         except UnknownSubscriber:

@@ -1,26 +1,22 @@
 """`subledger events`: the facts as they are stored, byte for byte."""
 
-import sqlite3
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
 
-from domain.commands import CATALOGUE_SUBJECT
 from infra.cli.failures import Unusable
-from infra.cli.options import examples, ledger_option
-from infra.embedded.folder import NoLedger
+from infra.cli.opening import live_settings, opened
+from infra.cli.options import Asked, examples, source_options
+from infra.cli.output import stdout
+from infra.embedded.source import no_ledger
+from infra.views.log import Entry, SqliteLog
+from infra.views.source import Source
 
 BATCH_FACTS = 1_000
 POLL_SECONDS = 0.2
-SELECT = "SELECT rowid, state FROM stored_events WHERE rowid > ? ORDER BY rowid LIMIT ?"
-SELECT_SUBJECT = (
-    "SELECT rowid, state FROM stored_events WHERE originator_id = ? AND rowid > ? ORDER BY originator_version LIMIT ?"
-)
-
-Rows = list[tuple[int, bytes]]
 
 
 @click.command(
@@ -38,54 +34,61 @@ Rows = list[tuple[int, bytes]]
 )
 @click.option("--follow", is_flag=True, help="Wait for more facts until Ctrl-C.")
 @click.option("--json", is_flag=True, expose_value=False, help="Facts are JSON lines anyway.")
-@ledger_option
-def command(subscriber: str | None, first: int, follow: bool, folder: Path) -> None:
+@source_options
+def command(subscriber: str | None, first: int, follow: bool, ledger: Asked) -> None:
     """Print stored facts as JSON lines: CloudEvents 1.0, the exact stored bytes, in order of their sequence.
 
-    Reads beside a process that is writing; it holds nobody up.
+    Reads beside a process that is writing; it holds nobody up. A live ledger has a sequence per shard: its shards come
+    one after another, and what is followed comes as it is recorded.
     """
-    log = _open(folder, subscriber)
-    try:
-        printed = 0
-        after = first - 1
-        while True:
-            after, count = _print_from(log, subscriber, after)
-            printed += count
-            if not follow:
-                break
-            time.sleep(POLL_SECONDS)
-    finally:
-        log.close()
-    if subscriber is not None and not printed and first == 1:
-        raise Unusable(f"there are no facts of {subscriber} in {folder}")
+    if subscriber is not None:
+        with opened(ledger) as source:
+            printed = _print(_of_subject(source, subscriber, first - 1, follow=follow))
+            if not printed and first == 1:
+                raise Unusable(f"there are no facts of {subscriber} in {source.name}")
+    elif ledger.is_live:
+        from infra.live.topic_reading import every_fact
+
+        _print(every_fact(live_settings(), first, follow=follow))
+    else:
+        _print(_of_folder(ledger.folder, first - 1, follow=follow))
 
 
-def _open(folder: Path, subscriber: str | None) -> sqlite3.Connection:
-    """A read-only connection to the log: a reader of SQLite's write-ahead log sees committed facts only."""
-    database = folder / ("catalogue.db" if subscriber == CATALOGUE_SUBJECT else "events.db")
-    if not database.exists():
-        raise NoLedger(f"there is no ledger in {folder}; `subledger run FILE --ledger {folder}` makes one")
-    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+def _print(batches: Iterable[list[bytes]]) -> int:
+    """Prints facts batch by batch; answers with how many there were."""
+    out, printed = stdout(), 0
+    for batch in batches:
+        out.write(b"".join(state + b"\n" for state in batch))
+        out.flush()
+        printed += len(batch)
+    return printed
 
 
-def _print_from(log: sqlite3.Connection, subscriber: str | None, after: int) -> tuple[int, int]:
-    """Prints the facts after that sequence; answers with the last sequence printed and how many they were."""
-    count = 0
-    for batch in _batches(log, subscriber, after):
-        sys.stdout.buffer.write(b"".join(state + b"\n" for _, state in batch))
-        sys.stdout.buffer.flush()
-        after = batch[-1][0]
-        count += len(batch)
-    return after, count
-
-
-def _batches(log: sqlite3.Connection, subscriber: str | None, after: int) -> Iterator[Rows]:
+def _of_subject(source: Source, subject: str, after: int, *, follow: bool) -> Iterator[list[bytes]]:
     while True:
-        if subscriber is None:
-            rows: Rows = log.execute(SELECT, (after, BATCH_FACTS)).fetchall()
-        else:
-            rows = log.execute(SELECT_SUBJECT, (subscriber, after, BATCH_FACTS)).fetchall()
-        if not rows:
+        batch: list[Entry] = []
+        for entry in source.facts(subject, after):
+            batch.append(entry)
+            if len(batch) == BATCH_FACTS:
+                yield [state for _, state in batch]
+                after, batch = entry[0], []
+        if batch:
+            yield [state for _, state in batch]
+            after = batch[-1][0]
+        if not follow:
             return
-        yield rows
-        after = rows[-1][0]
+        time.sleep(POLL_SECONDS)
+        source.move_on()
+
+
+def _of_folder(folder: Path, after: int, *, follow: bool) -> Iterator[list[bytes]]:
+    if not (folder / "events.db").exists():
+        raise no_ledger(folder)
+    with closing(SqliteLog(folder / "events.db")) as log:
+        while True:
+            while batch := log.read(after, BATCH_FACTS):
+                yield [state for _, state in batch]
+                after = batch[-1][0]
+            if not follow:
+                return
+            time.sleep(POLL_SECONDS)

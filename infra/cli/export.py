@@ -1,13 +1,12 @@
 """`subledger export`: the double-entry journal for programs that keep accounts."""
 
 from functools import cache
-from pathlib import Path
 
 import click
 
 from infra.cli.journal_formats import FORMATS, booked_on
 from infra.cli.opening import opened_views, zone_of
-from infra.cli.options import examples, ledger_option
+from infra.cli.options import Asked, examples, source_options
 from infra.cli.output import stdout
 
 
@@ -24,12 +23,12 @@ def command() -> None:
     ),
 )
 @click.option("--format", "name", type=click.Choice(list(FORMATS)), required=True, help="Who shall read it.")
-@ledger_option
-def journal(name: str, folder: Path) -> None:
+@source_options
+def journal(name: str, ledger: Asked) -> None:
     """Write every posting, with all accounts and currencies declared, so that strict checks pass."""
     wanted = FORMATS[name]
     out = stdout()
-    with opened_views(folder) as (_, views):
+    with opened_views(ledger) as (_, views):
         zone = cache(lambda subscriber: zone_of(views, subscriber))
         for line in wanted.declarations(views.trial_balance().accounts):
             out.write(line.encode())

@@ -1,24 +1,22 @@
 """`subledger findings`: what a person should look at."""
 
-from pathlib import Path
-
 import click
 
 from infra.cli.opening import opened_views
-from infra.cli.options import examples, json_option, ledger_option
+from infra.cli.options import Asked, examples, json_option, source_options
 from infra.cli.output import print_json, print_table, say
 
 
 @click.command(epilog=examples("subledger findings", "subledger findings --json"))
 @json_option
-@ledger_option
-def command(as_json: bool, folder: Path) -> None:
+@source_options
+def command(as_json: bool, ledger: Asked) -> None:
     """List what a person should look at: it breaks no rule of one account, yet it may be wrong.
 
     A number rented by two subscribers at once, a payment's reference credited to two, free services in several accounts
     of one holder, debts.
     """
-    with opened_views(folder) as (_, views):
+    with opened_views(ledger) as (_, views):
         found = views.findings()
     if as_json:
         for finding in found:

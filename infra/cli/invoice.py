@@ -1,15 +1,14 @@
 """`subledger invoice`: one invoice with its lines and tax; a table, JSON, or a page to print."""
 
-from pathlib import Path
-
 import click
 
 from domain.state import Subscriber
 from infra.cli.failures import Unusable
-from infra.cli.options import examples, json_option, ledger_option
+from infra.cli.opening import opened
+from infra.cli.options import Asked, examples, json_option, source_options
 from infra.cli.output import print_fields, print_json, print_table, stdout
-from infra.embedded.folder import EmbeddedLedger
 from infra.explain.invoices import InvoiceDocument, NotAnInvoice, invoice_document
+from infra.views.source import Source
 
 
 @click.command(
@@ -21,11 +20,11 @@ from infra.explain.invoices import InvoiceDocument, NotAnInvoice, invoice_docume
 @click.argument("invoice", metavar="ID")
 @click.option("--html", "as_html", is_flag=True, help="A printable A4 page on stdout.")
 @json_option
-@ledger_option
-def command(invoice: str, as_html: bool, as_json: bool, folder: Path) -> None:
+@source_options
+def command(invoice: str, as_html: bool, as_json: bool, ledger: Asked) -> None:
     """Show the invoice ID (the name of its fact, such as s-001/5), and what has been paid on it."""
-    with EmbeddedLedger(folder) as ledger:
-        document = read(ledger, invoice)
+    with opened(ledger) as source:
+        document = read(source, invoice)
     if as_html:
         from infra.html.invoice import page
 
@@ -36,16 +35,16 @@ def command(invoice: str, as_html: bool, as_json: bool, folder: Path) -> None:
         show(document)
 
 
-def read(ledger: EmbeddedLedger, invoice: str) -> InvoiceDocument:
+def read(source: Source, invoice: str) -> InvoiceDocument:
     """The invoice as a document; Unusable where there is none of that name."""
     subject = invoice.rpartition("/")[0]
-    state = ledger.shard.load(subject)
+    state = source.load(subject)
     if not isinstance(state, Subscriber):
         raise Unusable(f"there is no invoice {invoice}")
     profile = state.profile
     try:
         return invoice_document(
-            ledger.shard.past(subject),
+            source.past(subject),
             invoice,
             holder=profile.holder,
             regulations=profile.regulations,

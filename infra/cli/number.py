@@ -1,12 +1,11 @@
 """`subledger number`: who held a number, and when."""
 
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 
 from infra.cli.opening import opened_views, zone_of
-from infra.cli.options import examples, json_option, ledger_option
+from infra.cli.options import Asked, examples, json_option, source_options
 from infra.cli.output import print_json, print_table, say
 from infra.explain.words import local, reason
 from infra.views.reading import Tenure
@@ -15,10 +14,10 @@ from infra.views.reading import Tenure
 @click.command(epilog=examples("subledger number +380441234567"))
 @click.argument("number")
 @json_option
-@ledger_option
-def command(number: str, as_json: bool, folder: Path) -> None:
+@source_options
+def command(number: str, as_json: bool, ledger: Asked) -> None:
     """Tell who held NUMBER, from when until when, and why it was given back."""
-    with opened_views(folder) as (_, views):
+    with opened_views(ledger) as (_, views):
         tenures = views.number(number)
         zones = {tenure.subscriber: zone_of(views, tenure.subscriber) for tenure in tenures}
     if as_json:

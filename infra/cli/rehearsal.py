@@ -1,31 +1,33 @@
 """A ledger in memory on top of a real one: reads fall through, commits stay here and are forgotten."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from consumers.ports import Answer, Group, Known, ShardStore, Stored
+from consumers.ports import Answer, Group, Known, Stored
 from consumers.writer import Writer
 from domain.case import Call, Past
+from domain.commands import CATALOGUE_SUBJECT
 from domain.facts import Recorded
 from domain.publishing import CatalogueState, evolve_publication
 from domain.state import State, Subscriber, evolve, resumed
-from infra.embedded.folder import EmbeddedLedger
-from infra.sealing import ErasedKey
+from infra.sealing import ErasedKey, KeyFolder
+from infra.views.source import Publications, Source
 
 UNSEALED = "sealed:v1:rehearsed"
 """Stands for personal data in a rehearsal, which neither makes keys nor keeps what it is given."""
 
 
 class Rehearsal:
-    """A copy of an open ledger that a writer may write to. `facts` are those it has recorded, in order."""
+    """A copy of a ledger that a writer may write to. `facts` are those it has recorded, in order."""
 
-    def __init__(self, ledger: EmbeddedLedger) -> None:
-        self._ledger = ledger
-        self._shard = RehearsalShard(ledger.shard)
-        self._catalogue = RehearsalCatalogue(ledger)
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._shard = RehearsalShard(source)
+        self._catalogue = RehearsalCatalogue(source)
 
     @property
     def facts(self) -> list[Stored]:
@@ -33,7 +35,7 @@ class Rehearsal:
 
     def writer(self) -> Writer:
         """The writer of the copy."""
-        return Writer(self._shard, self._catalogue, RehearsalSealer(self._ledger))
+        return Writer(self._shard, self._catalogue, RehearsalSealer(self._source))
 
     def subjects(self) -> list[str]:
         """Everybody to whom something has happened here."""
@@ -47,16 +49,16 @@ class Rehearsal:
     def balances(self) -> Iterator[tuple[str, str, str, str]]:
         """Subscriber, balance in the ledger, balance here, currency; of those to whom something has happened."""
         for subject in self.subjects():
-            now, then = self._ledger.shard.load(subject), self._shard.load(subject)
+            now, then = self._source.load(subject), self._shard.load(subject)
             if isinstance(then, Subscriber):
                 before = str(now.account.balance) if isinstance(now, Subscriber) else ""
                 yield subject, before, str(then.account.balance), then.profile.currency
 
 
 class RehearsalShard:
-    """A shard whose commits are kept in memory, over one that is only read."""
+    """A shard whose commits are kept in memory, over a ledger that is only read; of all its shards it makes one."""
 
-    def __init__(self, real: ShardStore) -> None:
+    def __init__(self, real: Source) -> None:
         self._real = real
         self.facts: list[Stored] = []
         self.by_subject: dict[str, list[Recorded]] = {}
@@ -67,7 +69,7 @@ class RehearsalShard:
         self._last = real.last_instant()
 
     def sequence(self) -> int:
-        return self._real.sequence() + len(self.facts)
+        return self._real.last_sequence() + len(self.facts)
 
     def last_instant(self) -> datetime | None:
         return self._last
@@ -130,19 +132,20 @@ class RehearsalPast:
 class RehearsalCatalogue:
     """A catalogue whose publications are kept in memory."""
 
-    def __init__(self, ledger: EmbeddedLedger) -> None:
-        self._real = ledger.catalogue
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._published = Publications(source.facts(CATALOGUE_SUBJECT)).latest
         self.facts: list[Stored] = []
         self._answers: dict[str, Answer] = {}
 
     def load(self) -> CatalogueState:
-        state = self._real.load()
+        state = self._published
         for stored in self.facts:
             state = evolve_publication(state, stored.recorded)
         return state
 
     def answer(self, command_id: str) -> Known | None:
-        return self._answers.get(command_id) or self._real.answer(command_id)
+        return self._answers.get(command_id) or self._source.answer(CATALOGUE_SUBJECT, command_id)
 
     def latest_elsewhere(self) -> None:
         """There is one shard alone."""
@@ -155,16 +158,17 @@ class RehearsalCatalogue:
 class RehearsalSealer:
     """Seals nothing and erases nothing; a command that the ledger knows gets its own sealed text back."""
 
-    def __init__(self, ledger: EmbeddedLedger) -> None:
-        self._ledger = ledger
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
     def seal(self, subject: str, command_id: str, personal: Any) -> str:
-        known = self._ledger.shard.answer(subject, command_id)
+        known = self._source.answer(subject, command_id)
         sealed = known.command["data"].get("personal") if known else None
         if not isinstance(sealed, str):
             return UNSEALED
         try:
-            return sealed if self._ledger.keys.open(subject, sealed) == personal else UNSEALED
+            with closing(KeyFolder(self._source.keys)) as keys:
+                return sealed if keys.open(subject, sealed) == personal else UNSEALED
         except ErasedKey:
             return UNSEALED
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
@@ -13,12 +12,11 @@ from consumers.writer import Writer
 from domain.clock import due
 from infra import codec
 from infra.cli.lines import BLOCK_LINES, LineReader
-from infra.cli.opening import common_zone, subjects
-from infra.cli.options import examples, instant_of, json_option, ledger_option
+from infra.cli.opening import common_zone, opened
+from infra.cli.options import Asked, examples, instant_of, json_option, source_options
 from infra.cli.output import print_json, print_table, say
 from infra.cli.rehearsal import Rehearsal
 from infra.cli.run import Opened, answer, parsed
-from infra.embedded.folder import EmbeddedLedger
 from infra.explain.words import local, words
 
 ACTOR = "rehearsal"
@@ -33,19 +31,19 @@ ACTOR = "rehearsal"
 @click.argument("file", metavar="[FILE]", required=False)
 @click.option("--until", "until", metavar="T", required=True, help="How far the clock runs.")
 @json_option
-@ledger_option
-def command(file: str | None, until: str, as_json: bool, folder: Path) -> None:
+@source_options
+def command(file: str | None, until: str, as_json: bool, ledger: Asked) -> None:
     """Show what would happen until an instant: the commands of FILE, if any, then everything that falls due.
 
     Works on a copy in memory; nothing is recorded. With --json one outcome a line: those of FILE in order, then one for
     every subscriber to whom something happens by time alone.
     """
-    with EmbeddedLedger(folder) as ledger:
-        instant = instant_of(until, "--until", lambda: common_zone(ledger))
-        rehearsal = Rehearsal(ledger)
+    with opened(ledger) as source:
+        instant = instant_of(until, "--until", lambda: common_zone(source))
+        rehearsal = Rehearsal(source)
         writer = rehearsal.writer()
         outcomes = list(_of_file(file, writer))
-        outcomes += _of_time([*subjects(ledger), *rehearsal.subjects()], writer, instant)
+        outcomes += _of_time([*source.subjects(), *rehearsal.subjects()], writer, instant)
         writer.commit()
         if as_json:
             for outcome in outcomes:

@@ -4,7 +4,9 @@ import gc
 import os
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ from infra.views.follower import Follower
 
 COLLECT_AFTER_ALLOCATIONS = 100_000
 """States and facts have no cycles; looking for some after every 700 allocations would cost a tenth of the time."""
+SWITCH_SECONDS = 0.0005
+"""How long the thread that stores waits for this one, at most, before it may begin another statement."""
 LONG_FILE_BYTES = 1_000_000
 """A file from this size on shows a progress bar."""
 
@@ -67,18 +71,47 @@ def command(file: str, strict: bool, folder: Path) -> None:
 def execute(
     reader: LineReader, writer: Writer, out: Any, counts: Counter[str], advance: Advance, follower: Follower
 ) -> None:
-    """Executes every line; a block of lines is one commit, its outcomes are written to `out` after it."""
+    """Executes every line; a block of lines is one commit, its outcomes are written to `out` after it.
+
+    A file's block is stored while the next one is decided; whoever sends lines one by one has each answer at once.
+    """
     gc.set_threshold(COLLECT_AFTER_ALLOCATIONS)
-    for block in reader.blocks():
-        values = [parsed(line) for line in block]
+    sys.setswitchinterval(SWITCH_SECONDS)
+
+    untold: Block | None = None
+    for lines in reader.blocks():
+        values = [parsed(line) for line in lines]
         writer.prepare(values)
         answers = [answer(value, writer) for value in values]
-        writer.commit()
-        follower.committed(writer.sequence)
-        out.write(b"".join(orjson.dumps(outcome, option=orjson.OPT_APPEND_NEWLINE) for outcome in answers))
-        out.flush()
-        counts.update(outcome["status"] for outcome in answers)
-        advance(reader.bytes_read)
+        block: Block | None = Block(answers, writer.sequence, reader.bytes_read)
+        if reader.is_file:
+            writer.hand_over()
+            block, untold = untold, block
+        else:
+            writer.commit()
+        if block is not None:
+            tell(block, out, counts, advance, follower)
+    writer.settle()
+    if untold is not None:
+        tell(untold, out, counts, advance, follower)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What was answered to a block of lines, and how far the log and the input had come with it."""
+
+    answers: Sequence[Outcome]
+    sequence: int
+    bytes_read: int
+
+
+def tell(block: Block, out: Any, counts: Counter[str], advance: Advance, follower: Follower) -> None:
+    """A block is stored: its outcomes are written, and whoever follows hears of it."""
+    follower.committed(block.sequence)
+    out.write(b"".join([orjson.dumps(outcome, option=orjson.OPT_APPEND_NEWLINE) for outcome in block.answers]))
+    out.flush()
+    counts.update([outcome["status"] for outcome in block.answers])
+    advance(block.bytes_read)
 
 
 def parsed(line: bytes | None) -> Any:

@@ -1,12 +1,11 @@
 """`subledger statement`: opening balance, what moved it, closing balance; a table, JSON, or a page to print."""
 
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 
 from infra.cli.opening import opened_views
-from infra.cli.options import examples, instant_of, json_option, ledger_option
+from infra.cli.options import Asked, examples, instant_of, json_option, source_options
 from infra.cli.output import print_json, print_table, stdout
 from infra.explain.statement_lines import line_words
 from infra.explain.words import local
@@ -25,13 +24,13 @@ from infra.views.reading import Statement, StatementLine
 @click.option("--to", "end", metavar="D", help="Up to, and without, this instant; all of it where none is given.")
 @click.option("--html", "as_html", is_flag=True, help="A printable A4 page on stdout.")
 @json_option
-@ledger_option
-def command(subscriber: str, start: str | None, end: str | None, as_html: bool, as_json: bool, folder: Path) -> None:
+@source_options
+def command(subscriber: str, start: str | None, end: str | None, as_html: bool, as_json: bool, ledger: Asked) -> None:
     """Show what moved the balance of SUBSCRIBER, in the order in which it counts, with the balance after each line.
 
     An instant is ISO 8601 with a zone, or a local date, which is its first instant in the subscriber's zone.
     """
-    with opened_views(folder) as (_, views):
+    with opened_views(ledger) as (_, views):
         first = instant_of(start, "--from", lambda: views.time_zone(subscriber)) if start else None
         until = instant_of(end, "--to", lambda: views.time_zone(subscriber)) if end else None
         statement = views.statement(subscriber, first, until)

@@ -1,11 +1,9 @@
 """`subledger timeline`: every fact of a subscriber in words, with both times."""
 
-from pathlib import Path
-
 import click
 
 from infra.cli.opening import opened_views, zone_of
-from infra.cli.options import examples, json_option, ledger_option
+from infra.cli.options import Asked, examples, json_option, source_options
 from infra.cli.output import print_json, print_table
 from infra.explain.words import local, words
 
@@ -16,13 +14,13 @@ SAME = "="
 @click.command(epilog=examples("subledger timeline s-001", "subledger timeline s-001 --json"))
 @click.argument("subscriber")
 @json_option
-@ledger_option
-def command(subscriber: str, as_json: bool, folder: Path) -> None:
+@source_options
+def command(subscriber: str, as_json: bool, ledger: Asked) -> None:
     """Tell everything that happened to SUBSCRIBER, in the order recorded.
 
     "Counts from" is when a fact takes effect, "recorded" when the ledger learnt it; = means at that same instant.
     """
-    with opened_views(folder) as (_, views):
+    with opened_views(ledger) as (_, views):
         zone = zone_of(views, subscriber)
         entries = views.timeline(subscriber)
     if as_json:

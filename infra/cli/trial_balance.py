@@ -1,12 +1,10 @@
 """`subledger trial-balance`: the accounts of the journal, and that debits equal credits."""
 
-from pathlib import Path
-
 import click
 
 from domain.money import Money
 from infra.cli.opening import common_zone, opened_views
-from infra.cli.options import examples, instant_of, json_option, ledger_option
+from infra.cli.options import Asked, examples, instant_of, json_option, source_options
 from infra.cli.output import print_json, print_table
 from infra.views.reading import TrialBalance
 
@@ -27,14 +25,14 @@ AccountRow = tuple[str, str, str, str, str]
 @click.option("--as-of", metavar="T", help="By what counts up to and including this instant.")
 @click.option("--summary", is_flag=True, help="Add up the accounts of all subscribers.")
 @json_option
-@ledger_option
-def command(as_of: str | None, summary: bool, as_json: bool, folder: Path) -> None:
+@source_options
+def command(as_of: str | None, summary: bool, as_json: bool, ledger: Asked) -> None:
     """Show every account of the journal with its debits and credits, which are equal in each currency.
 
     A local date is its first instant in the time zone of the subscribers, where they all live in one.
     """
-    with opened_views(folder) as (ledger, views):
-        instant = instant_of(as_of, "--as-of", lambda: common_zone(ledger)) if as_of else None
+    with opened_views(ledger) as (source, views):
+        instant = instant_of(as_of, "--as-of", lambda: common_zone(source)) if as_of else None
         trial = views.trial_balance(instant)
     if as_json:
         print_json(trial)

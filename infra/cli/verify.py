@@ -1,55 +1,64 @@
 """`subledger verify`: the log against itself, and the views against the log."""
 
-import sys
-from itertools import chain, islice
-from pathlib import Path
+from collections.abc import Sequence
 
 import click
-import orjson
 
 from infra.cli.failures import WrongFound
-from infra.cli.log_checks import Count, Fault, log_faults
-from infra.cli.options import examples, json_option, ledger_option
-from infra.cli.view_checks import view_faults
-from infra.embedded.folder import EmbeddedLedger
+from infra.cli.opening import live_source
+from infra.cli.options import Asked, examples, json_option, source_options
+from infra.cli.output import print_json, print_table, say
+from infra.embedded.source import EmbeddedSource
 from infra.explain.words import counted
-
-MOST_FAULTS = 100
-"""No more faults are listed; the first of them says where to look."""
+from infra.views.verification import LogVerdicts, Verdict, verify_log, verify_views
 
 
 @click.command(epilog=examples("subledger verify                   exit 0: all is well, exit 1: something is wrong"))
 @json_option
-@ledger_option
-def command(as_json: bool, folder: Path) -> None:
+@source_options
+def command(as_json: bool, ledger: Asked) -> None:
     """Check the log against itself and the views against the log.
 
     Sequences and versions without a gap; every fact decodes, follows the one before it and rests on a command; postings
-    sum to zero; balances are those of the deposits. Then the views are folded afresh beside the present ones and
-    compared row for row; a log that is not sound is not folded.
+    sum to zero; balances are those of the deposits, and those that were answered. Then the views are folded afresh
+    beside the present ones and compared row for row; a log that is not sound is not folded.
     """
-    count = Count()
-    with EmbeddedLedger(folder) as ledger:
-        key = (folder / "salt.key").read_bytes()
-        found = chain(
-            log_faults(ledger.catalogue_application, key, count),
-            log_faults(ledger.application, key, count),
-        )
-        faults = list(islice(found, MOST_FAULTS))
-        if not faults:
-            faults = list(islice(view_faults(ledger), MOST_FAULTS))
-    _show(count, faults, as_json)
-    if faults:
+    if ledger.is_live:
+        from infra.live.verification import verify_live
+
+        with live_source(ledger) as source:
+            log, others = verify_live(source)
+    else:
+        with EmbeddedSource(ledger.folder) as embedded:
+            log = verify_log(embedded)
+        others = verify_views(ledger.folder) if all(verdict.holds for verdict in log.all) else ()
+    verdicts = (*log.all, *others)
+    if as_json:
+        print_json(_as_object(log, verdicts))
+    else:
+        _show(log, verdicts)
+    if not all(verdict.holds for verdict in verdicts):
         raise WrongFound
 
 
-def _show(count: Count, faults: list[Fault], as_json: bool) -> None:
-    if as_json:
-        listed = [{"where": fault.where, "what": fault.what} for fault in faults]
-        verdict = {"facts": count.facts, "subjects": count.subjects, "sound": not faults, "faults": listed}
-        sys.stdout.write(orjson.dumps(verdict).decode() + "\n")
-        return
-    for fault in faults:
-        print(f"{fault.where}: {fault.what}")
-    verdict_words = f"{counted(len(faults), 'fault')}" if faults else "all is well"
-    print(f"{count.facts:,} facts of {count.subjects:,} subjects: {verdict_words}")
+def _as_object(log: LogVerdicts, verdicts: Sequence[Verdict]) -> dict[str, object]:
+    return {
+        "facts": log.facts.checked,
+        "subjects": log.subjects,
+        "sound": all(verdict.holds for verdict in verdicts),
+        "verdicts": [
+            {"name": one.name, "checked": one.checked, "wrong": one.wrong, "faults": one.faults} for one in verdicts
+        ],
+    }
+
+
+def _show(log: LogVerdicts, verdicts: Sequence[Verdict]) -> None:
+    """Every verdict in a line; the faults are talk about the ledger, and so they come on stdout too."""
+    rows = ((f"{one.checked:,}", f"{one.wrong:,}" if one.wrong else "", one.name) for one in verdicts)
+    print_table((">checked", ">wrong", "what holds"), rows)
+    for verdict in verdicts:
+        for fault in verdict.faults:
+            print(f"{verdict.name}: {fault}")
+    wrong = sum(not verdict.holds for verdict in verdicts)
+    said = f"{counted(wrong, 'check')} of {len(verdicts)} failed" if wrong else "all is well"
+    say(f"{log.facts.checked:,} facts of {log.subjects:,} subjects: {said}")

@@ -1,18 +1,19 @@
 """`subledger why`: one charge, refusal or other fact explained, or a command and all that it led to."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 import orjson
 
+from consumers.ports import Answer
 from infra.cli.failures import Unusable
-from infra.cli.options import examples, json_option, ledger_option
+from infra.cli.opening import opened
+from infra.cli.options import Asked, examples, json_option, source_options
 from infra.cli.output import print_fields, print_json
-from infra.embedded.folder import EmbeddedLedger
-from infra.explain.explainer import AskedFor, Clause, Explainer, Explanation
+from infra.explain.explainer import Clause, Explainer, Explanation
 from infra.explain.words import local
+from infra.views.source import Source
 
 Fields = Iterator[tuple[str, str]]
 
@@ -27,19 +28,19 @@ Fields = Iterator[tuple[str, str]]
 @click.argument("id_", metavar="ID")
 @click.option("--subscriber", metavar="S", help="Whose command, where an id was used by several.")
 @json_option
-@ledger_option
-def command(id_: str, subscriber: str | None, as_json: bool, folder: Path) -> None:
+@source_options
+def command(id_: str, subscriber: str | None, as_json: bool, ledger: Asked) -> None:
     """Explain ID: what happened and when, the clause, the tariff, the arithmetic, what paid for it, who asked for it.
 
     ID is a fact's (subscriber/number) or a command's. A charge is named by the fact that recorded it.
     """
-    with EmbeddedLedger(folder) as ledger:
-        explainer = Explainer(ledger)
+    with opened(ledger) as source:
+        explainer = Explainer(source)
         explanation = explainer.fact(id_)
         if explanation is not None:
             explained = [explanation]
         else:
-            asked = _asked_for(explainer, id_, subscriber, folder)
+            asked = _asked_for(source, id_, subscriber)
             zone = explainer.zone(asked.command["subscriber"])
             facts = (explainer.fact(event["id"]) for event in asked.outcome["events"])
             explained = [fact for fact in facts if fact is not None]
@@ -51,13 +52,13 @@ def command(id_: str, subscriber: str | None, as_json: bool, folder: Path) -> No
         _show_command(asked, explained, zone)
 
 
-def _asked_for(explainer: Explainer, command_id: str, subscriber: str | None, folder: Path) -> AskedFor:
+def _asked_for(source: Source, command_id: str, subscriber: str | None) -> Answer:
     """The one command meant; Unusable where there is none or more than one."""
-    asked = explainer.commands(command_id)
+    asked = list(source.answers(command_id))
     if subscriber is not None:
         asked = [one for one in asked if one.command["subscriber"] == subscriber]
     if not asked:
-        raise Unusable(f"there is no fact and no command {command_id} in {folder}")
+        raise Unusable(f"there is no fact and no command {command_id} in {source.name}")
     if len(asked) > 1:
         who = ", ".join(str(one.command["subscriber"]) for one in asked[:5])
         raise Unusable(f"{len(asked)} subscribers have a command {command_id} ({who}); say which with --subscriber")
@@ -126,14 +127,14 @@ def _numbered(name: str, lines: Iterable[str]) -> Fields:
 def _command(asked: object) -> str:
     assert isinstance(asked, dict)
     data = orjson.dumps(asked["data"]).decode()
-    return f"{asked['id']} {asked['type']} by {asked['actor']} at {asked.get('at', 'its append time')} {data}"
+    return f"{asked['id']} {asked['type']} by {asked['actor']} at {asked['at']} {data}"
 
 
-def _as_object(asked: AskedFor) -> dict[str, object]:
+def _as_object(asked: Answer) -> dict[str, object]:
     return {"command": dict(asked.command), "outcome": dict(asked.outcome)}
 
 
-def _show_command(asked: AskedFor, explained: list[Explanation], zone: ZoneInfo) -> None:
+def _show_command(asked: Answer, explained: list[Explanation], zone: ZoneInfo) -> None:
     """The command, its answer, and its facts in a line each; what it was refused for, or its one fact, in full."""
     outcome = asked.outcome
     fields_ = [("Command", _command(asked.command)), ("Answer", str(outcome["status"]))]

@@ -1,12 +1,16 @@
 """The library's SQLite recorder, grown by what a decided command leaves beside its facts, in the same transaction."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any
 
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteDatastore
 
+ROWS_AT_ONCE = 4_000
+"""Rows of one INSERT; 32,766 parameters are what SQLite takes."""
 CACHE_KIB = 65_536
 CHECKPOINT_PAGES = 16_384
 """64 MiB of log before it is copied into the database: a group commit then seldom waits for that."""
@@ -85,6 +89,7 @@ class ShardRecorder(SQLiteApplicationRecorder):
         super().__init__(datastore, events_table_name)
         self._committed = CommittedRows(str(datastore.pool.db_name))
         self._tuned = False
+        self._beside: ThreadPoolExecutor | None = None
 
     def construct_create_table_statements(self) -> list[str]:
         return [*super().construct_create_table_statements(), CREATE_COMMANDS, INDEX_COMMANDS, *CREATE_BESIDE]
@@ -108,15 +113,13 @@ class ShardRecorder(SQLiteApplicationRecorder):
         before = self._last_id(c)
         if first_id is not None and first_id != before + 1:
             raise IntegrityError(f"expected the next notification id to be {first_id}, found {before + 1}")
-        c.executemany(
-            self.insert_events_statement,
-            [(s.originator_id, s.originator_version, s.topic, s.state) for s in stored_events],
-        )
+        rows = [(s.originator_id, s.originator_version, s.topic, s.state) for s in stored_events]
+        _insert(c, self.insert_events_statement, rows)
         ids = range(before + 1, before + 1 + len(stored_events))
         if stored_events and self._last_id(c) != ids[-1]:
             raise IntegrityError(f"expected notification ids up to {ids[-1]}, found {self._last_id(c)}")
-        for statement, rows in beside:
-            c.executemany(statement, rows)
+        for statement, others in beside:
+            _insert(c, statement, others)
         return ids
 
     def one(self, statement: str, parameters: tuple[Any, ...]) -> Any:
@@ -128,13 +131,45 @@ class ShardRecorder(SQLiteApplicationRecorder):
         return self._committed.rows(statement, parameters)
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        self._committed.release()
+        self.release()
         return super().insert_events(stored_events, **kwargs)
 
+    def insert_beside(
+        self, stored_events: Sequence[StoredEvent], after: Callable[[], None], **kwargs: Any
+    ) -> Callable[[], Any]:
+        """As `insert_events`, and then `after`, in a thread of its own; the answer waits for both, and raises.
+
+        SQLite lets other threads run meanwhile, so this costs the caller little, also where the disk is slow.
+        """
+        if self._beside is None:
+            self._beside = ThreadPoolExecutor(1, "storing")
+        self.release()
+        insert = super().insert_events
+
+        def store() -> None:
+            insert(stored_events, **kwargs)
+            after()
+
+        return self._beside.submit(store).result
+
+    def release(self) -> None:
+        """What is asked next sees what has been committed meanwhile."""
+        self._committed.release()
+
     def close(self) -> None:
+        if self._beside is not None:
+            self._beside.shutdown()
         self._committed.close()
         self.datastore.close()
 
     def _last_id(self, c: SQLiteCursor) -> int:
         c.execute(self.select_max_notification_id_statement)
         return c.fetchone()[0] or 0
+
+
+def _insert(c: SQLiteCursor, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Many rows in few executions: between two, SQLite gives the interpreter back, which another thread may not do."""
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows[start : start + ROWS_AT_ONCE]
+        values = statement[statement.rindex("(") :]
+        c.execute(statement + f",{values}" * (len(part) - 1), list(chain.from_iterable(part)))

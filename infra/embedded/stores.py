@@ -1,9 +1,10 @@
 """The ports of `consumers/` on the embedded application: the shard, the catalogue, a subject's past."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 import orjson
@@ -32,6 +33,9 @@ SELECT_CALL = "SELECT elapsed_seconds, ended FROM calls WHERE subject = ? AND us
 SELECT_DEPOSIT = "SELECT version FROM deposits WHERE subject = ? AND reference = ?"
 SELECT_INSTANT = "SELECT at FROM instants WHERE subject = ?"
 SELECT_FACT = "SELECT state FROM stored_events WHERE originator_id = ? AND originator_version = ?"
+SELECT_KNOWN = (
+    "SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM stored_events WHERE originator_id = j.value)"
+)
 SELECT_SINCE = (
     "SELECT state FROM stored_events WHERE originator_id = ? AND originator_version > ? ORDER BY originator_version"
 )
@@ -47,6 +51,8 @@ class EmbeddedShard:
     def __init__(self, application: LedgerApplication) -> None:
         self._application = application
         self._recorder = application.shard
+        self._prepared: set[str] = set()
+        self._strangers: set[str] | None = None
         self._answers: dict[tuple[str, str], Answer | None] = {}
         self._calls: dict[tuple[str, str], Call | None] = {}
 
@@ -57,17 +63,27 @@ class EmbeddedShard:
         return last_instant(self._recorder)
 
     def load(self, subject: str) -> State:
+        if subject in self._prepared and subject in self._without_facts():
+            return Unregistered(subject=subject)
         return folded(self._recorder, subject, stored_snapshot(self._recorder, subject))
 
     def past(self, subject: str) -> "StoredPast":
         return StoredPast(self._recorder, subject, self._calls)
 
     def prepare(self, commands: Sequence[tuple[str, str]], calls: Sequence[tuple[str, str]]) -> None:
+        self._prepared, self._strangers = {subject for subject, _ in commands}, None
         self._answers = dict.fromkeys(commands)
         for subject, identity, command, outcome in self._recorder.rows(SELECT_ANSWERS, (orjson.dumps(commands),)):
             self._answers[subject, identity] = _answer(subject, identity, command, outcome)
         self._calls.clear()
         self._calls.update(reported(self._recorder, calls))
+
+    def _without_facts(self) -> set[str]:
+        """Subjects of the prepared commands that have no fact: a group that registers many looks them up at once."""
+        if self._strangers is None:
+            known = self._recorder.rows(SELECT_KNOWN, (orjson.dumps(list(self._prepared)),))
+            self._strangers = self._prepared - {row[0] for row in known}
+        return self._strangers
 
     def answer(self, subject: str, command_id: str) -> Answer | None:
         if (subject, command_id) in self._answers:
@@ -77,18 +93,52 @@ class EmbeddedShard:
     def commit(self, group: Group) -> None:
         if not group.answers:
             return
+        with _naming(group):
+            self._recorder.insert_events(**self._rows(group))
+        self._take_snapshots(group)
+
+    def begin_commit(self, group: Group) -> Callable[[], None]:
+        """As `commit`, beside what the caller does next; the answer waits for it."""
+        if not group.answers:
+            return _nothing
+        stored = self._recorder.insert_beside(**self._rows(group), after=partial(self._take_snapshots, group))
+
+        def wait() -> None:
+            with _naming(group):
+                stored()
+            self._recorder.release()
+
+        return wait
+
+    def _rows(self, group: Group) -> dict[str, Any]:
+        """What the recorder inserts for the group; what was looked up before it is looked up no more."""
+        self._prepared, self._strangers = set(), None
         self._answers.clear()
         self._calls.clear()
-        events = [self._application.mapper.to_stored_event(stored) for stored in group.facts]  # type: ignore[arg-type]
-        first = group.facts[0].sequence if group.facts else None
-        try:
-            self._recorder.insert_events(events, first_id=first, beside=_beside(group, self.last_instant()))
-        except PersistenceError as error:
-            raise StoreError(f"the group of {len(group.answers)} commands was not stored: {error}") from error
+        return {
+            "stored_events": [self._application.mapper.to_stored_event(stored) for stored in group.facts],  # type: ignore[arg-type]
+            "first_id": group.facts[0].sequence if group.facts else None,
+            "beside": _beside(group, self.last_instant()),
+        }
+
+    def _take_snapshots(self, group: Group) -> None:
         if group.snapshots and self._application.snapshots is not None:
             # A snapshot is a cache: the facts are stored whether it is or not.
             with suppress(PersistenceError):
                 self._application.snapshots.put([_snapshot(state) for state in group.snapshots.values()])
+
+
+@contextmanager
+def _naming(group: Group) -> Iterator[None]:
+    """Says how much was not stored."""
+    try:
+        yield
+    except PersistenceError as error:
+        raise StoreError(f"the group of {len(group.answers)} commands was not stored: {error}") from error
+
+
+def _nothing() -> None:
+    """There is nothing to wait for."""
 
 
 class Rows(Protocol):

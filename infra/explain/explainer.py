@@ -3,30 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
-
-from consumers.ports import Stored
-from domain.catalogue import Catalogue, Regulations
+from consumers.ports import Answer, Stored
+from domain.catalogue import Regulations
 from domain.commands import CATALOGUE_SUBJECT
 from domain.facts import WIRE_TYPES, CommandRefused, Line, SubscriberRegistered, Takes
-from domain.publishing import CatalogueState, evolve_publication
 from domain.rules import LEDGER, PARTS
 from infra import codec
 from infra.documents import clause_texts
-from infra.embedded.application import LedgerApplication
-from infra.embedded.folder import EmbeddedLedger
 from infra.explain.arithmetic import arithmetic
 from infra.explain.own_rules import OWN_RULES
 from infra.explain.words import money, words
+from infra.views.source import Publications, Source
 
 UTC_ZONE = ZoneInfo("UTC")
-SELECT_FACT = "SELECT state FROM stored_events WHERE originator_id = ? AND originator_version = ?"
-SELECT_FACTS_OF = "SELECT state FROM stored_events WHERE originator_id = ? ORDER BY originator_version"
-SELECT_BY_COMMAND = "SELECT subject, command, outcome FROM commands WHERE command_id = ? ORDER BY subject"
-SELECT_COMMAND = "SELECT command, outcome FROM commands WHERE subject = ? AND command_id = ?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +48,6 @@ class Refused:
     message: str
     earliest: datetime | None
     balance: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedFor:
-    """A command and what was answered to it."""
-
-    command: Mapping[str, Any]
-    outcome: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +80,12 @@ class Explanation:
 
 
 class Explainer:
-    """Explains facts of one open ledger."""
+    """Explains facts of one ledger."""
 
-    def __init__(self, ledger: EmbeddedLedger) -> None:
-        self._ledger = ledger
+    def __init__(self, source: Source) -> None:
+        self._source = source
         self._texts = clause_texts()
+        self._zones: dict[str, ZoneInfo] = {}
 
     def fact(self, fact_id: str) -> Explanation | None:
         """The fact called `fact_id` (`s-1/7`), explained; None where there is none."""
@@ -107,35 +93,27 @@ class Explainer:
         stored = self._stored(subject, int(version)) if version.isdecimal() and len(version) < 19 else None
         return None if stored is None else self._explained(stored)
 
-    def commands(self, command_id: str) -> list[AskedFor]:
-        """The commands with that id; an id is unique per subscriber only."""
-        rows = [
-            row
-            for application in (self._ledger.application, self._ledger.catalogue_application)
-            for row in application.shard.rows(SELECT_BY_COMMAND, (command_id,))
-        ]
-        return [AskedFor(command=orjson.loads(command), outcome=orjson.loads(outcome)) for _, command, outcome in rows]
-
     def zone(self, subject: str) -> ZoneInfo:
         """The subject's clock: that of its registration, else UTC."""
-        for row in self._application(subject).shard.rows(SELECT_FACTS_OF, (subject,)):
-            fact = codec.decode(row[0]).recorded.fact
+        if subject not in self._zones:
+            self._zones[subject] = self._zone(subject)
+        return self._zones[subject]
+
+    def _zone(self, subject: str) -> ZoneInfo:
+        for _, state in self._source.facts(subject):
+            fact = codec.decode(state).recorded.fact
             if isinstance(fact, SubscriberRegistered):
                 return ZoneInfo(fact.time_zone)
         return UTC_ZONE
 
-    def _application(self, subject: str) -> LedgerApplication:
-        catalogue = subject == CATALOGUE_SUBJECT
-        return self._ledger.catalogue_application if catalogue else self._ledger.application
-
     def _stored(self, subject: str, version: int) -> Stored | None:
-        row = self._application(subject).shard.one(SELECT_FACT, (subject, version))
-        return codec.decode(row[0]) if row else None
+        found = self._source.fact(subject, version)
+        return codec.decode(found[1]) if found else None
 
     def _explained(self, stored: Stored) -> Explanation:
         recorded = stored.recorded
         zone = self.zone(recorded.subject)
-        asked = self._asked_for(recorded.subject, stored.caused_by)
+        asked = self._source.answer(recorded.subject, stored.caused_by)
         version = self._version(stored)
         return Explanation(
             id=recorded.id,
@@ -158,10 +136,6 @@ class Explainer:
             data=codec.CODERS[type(recorded.fact)].to_json(recorded.fact),
         )
 
-    def _asked_for(self, subject: str, command_id: str) -> AskedFor | None:
-        row = self._application(subject).shard.one(SELECT_COMMAND, (subject, command_id))
-        return AskedFor(command=orjson.loads(row[0]), outcome=orjson.loads(row[1])) if row else None
-
     def _clause(self, basis: str, version: Regulations | None) -> Clause:
         """The clause with its text; where a published document has clauses that nobody quoted, the rule in words."""
         text = self._texts.get(basis)
@@ -177,13 +151,12 @@ class Explainer:
     def _version(self, stored: Stored) -> Regulations | None:
         """The version in force when the fact counts from, by the catalogue that the decision knew."""
         name = stored.source.partition("/")[2]
-        state = CatalogueState(catalogue=Catalogue())
-        for row in self._ledger.catalogue_application.shard.rows(SELECT_FACTS_OF, (CATALOGUE_SUBJECT,)):
-            published = codec.decode(row[0])
-            if published.sequence > stored.catalogue_sequence:
-                break
-            state = evolve_publication(state, published.recorded)
-        return state.catalogue.in_force(name, stored.recorded.effective_at) if name else None
+        known = self._publications.at(stored.catalogue_sequence).catalogue
+        return known.in_force(name, stored.recorded.effective_at) if name else None
+
+    @cached_property
+    def _publications(self) -> Publications:
+        return Publications(self._source.facts(CATALOGUE_SUBJECT))
 
     def _paid_from(self, takes: Takes, zone: ZoneInfo) -> tuple[PaidFrom, ...]:
         paid = []
@@ -199,7 +172,7 @@ def _lines(fact: object) -> tuple[Line, ...]:
     return getattr(fact, "lines", ())
 
 
-def _refused(fact: object, asked: AskedFor | None) -> Refused | None:
+def _refused(fact: object, asked: Answer | None) -> Refused | None:
     if not isinstance(fact, CommandRefused):
         return None
     outcome = asked.outcome if asked else {}

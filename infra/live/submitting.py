@@ -24,7 +24,7 @@ from domain.documents import Fault
 from infra.kafka.errors import Unreachable
 from infra.live.catalogue import LiveCatalogue
 from infra.live.keys import LiveKeys
-from infra.live.places import COMMANDS, EVENTS, POSITION, REPLIES, partition_of, position_of
+from infra.live.places import CATALOGUE, COMMANDS, EVENTS, POSITION, REPLIES, partition_of, position_of
 from infra.live.sending import Sender, Sent
 from infra.live.settings import LiveSettings
 from infra.sealing import PREFIX
@@ -175,4 +175,8 @@ def _parsed(line: bytes | None) -> Any:
 def _placed(outcome: Outcome, partition: int) -> Outcome:
     """The outcome with the position that a reader may ask to see at least; none where nothing was recorded."""
     events = outcome.get("events")
-    return {**outcome, "position": f"{EVENTS}/{partition}/{events[-1]['sequence']}"} if events else outcome
+    if not events:
+        return outcome
+    subject, _, _ = events[-1]["id"].rpartition("/")
+    place = f"{CATALOGUE}/0" if subject == CATALOGUE_SUBJECT else f"{EVENTS}/{partition}"
+    return {**outcome, "position": f"{place}/{events[-1]['sequence']}"}

@@ -20,7 +20,7 @@ from typing import Self
 from infra.views.log import SqliteLog
 from infra.views.opening import open_views
 from infra.views.rebuilding import environment
-from infra.views.runner import OutOfSequence, Runner
+from infra.views.runner import Runner
 
 BACKLOG_FACTS = 5_000
 """A shorter backlog is caught up within the time that a process takes to start."""
@@ -85,7 +85,7 @@ def follow(folder: Path, line: int) -> None:
     final: int | None = None
     try:
         while True:
-            before, position = runner.position(), _caught_up(runner, log)
+            before, position = runner.position(), runner.catch_up(log)
             if final is not None and position >= min(final, log.last()):
                 break
             if final is None and position == before:
@@ -93,14 +93,6 @@ def follow(folder: Path, line: int) -> None:
     finally:
         connection.close()
         log.close()
-
-
-def _caught_up(runner: Runner, log: SqliteLog) -> int:
-    """Follows to the end of the log; where a reader was quicker, there is less to do the next time."""
-    try:
-        return runner.catch_up(log)
-    except OutOfSequence:
-        return runner.position()
 
 
 def _told(line: int, log: SqliteLog) -> int | None:

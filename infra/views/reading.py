@@ -5,8 +5,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from itertools import groupby
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import orjson
 
@@ -16,19 +15,13 @@ from domain.facts import Fact
 from domain.money import Money
 from domain.state import Subscriber
 from infra import codec
-from infra.embedded.application import LedgerApplication
-from infra.embedded.folder import EmbeddedLedger
 from infra.views import calendar
 from infra.views.calendar import Deadline
-from infra.views.log import SqliteLog
-from infra.views.opening import open_views
+from infra.views.log import Entry
 from infra.views.payable import available, refundable
-from infra.views.runner import Progress, Runner
-from infra.views.sql import question
+from infra.views.source import Publications, Source
 from infra.views.times import EVER, instant, optional_instant, stored
-
-SELECT_FACT = "SELECT rowid, state FROM stored_events WHERE originator_id = ? AND originator_version = ?"
-SELECT_FACTS = "SELECT state FROM stored_events WHERE originator_id = ? ORDER BY originator_version"
+from projections.event import SHARD_STEP
 
 
 class UnknownSubscriber(LookupError):
@@ -305,34 +298,11 @@ class DisputeRecord:
     resolution: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
-    """How far the views are, and how far the log is."""
-
-    sequence: int
-    log: int
-
-
 class Views:
-    """The read models of an open ledger, brought up to its last fact when they are opened.
+    """Answers from a source's read models, and from its facts where those are asked for."""
 
-    A context manager: `with Views(ledger) as views: views.balance("s-1")`.
-    """
-
-    def __init__(self, ledger: EmbeddedLedger, *, progress: Progress | None = None) -> None:
-        self._ledger = ledger
-        self._connection = open_views(ledger.folder, progress)
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
     def balance(self, subject: str, as_of: datetime | None = None, known_at: datetime | None = None) -> Balance:
         """The balance as recorded so far, or of what was in effect at `as_of` and known at `known_at`, both included.
@@ -341,14 +311,14 @@ class Views:
         """
         currency, _, _, _, regulations = self._agreement(subject)
         if as_of is None and known_at is None:
-            ((_, units, outstanding),) = self._ask("balances", "balance_of", subject)
+            ((_, units, outstanding),) = self._source.ask("balances", "balance_of", subject)
         else:
             until = stored(as_of) if as_of is not None else EVER
             known = stored(known_at) if known_at is not None else EVER
-            ((units, outstanding),) = self._ask("statement", "sum_until", subject, until, known)
-        state = self._ledger.shard.load(subject) if as_of is None and known_at is None else None
+            ((units, outstanding),) = self._source.ask("statement", "sum_until", subject, until, known)
+        state = self._source.load(subject) if as_of is None and known_at is None else None
         subscriber = state if isinstance(state, Subscriber) else None
-        past = self._ledger.shard.past(subject)
+        past = self._source.past(subject)
         return Balance(
             subscriber=subject,
             balance=money(units, currency),
@@ -363,9 +333,9 @@ class Views:
         currency, time_zone, holder, plan, regulations = self._agreement(subject)
         since = stored(start) if start is not None else ""
         until = stored(end) if end is not None else EVER
-        ((opening, outstanding),) = self._ask("statement", "sum_before", subject, since)
+        ((opening, outstanding),) = self._source.ask("statement", "sum_before", subject, since)
         lines, running = [], opening
-        for row in self._ask("statement", "lines", subject, since, until):
+        for row in self._source.ask("statement", "lines", subject, since, until):
             running += row[9]
             outstanding += row[10]
             lines.append(_line(subject, currency, row, running))
@@ -386,8 +356,7 @@ class Views:
 
     def timeline(self, subject: str) -> tuple[TimelineEntry, ...]:
         """Every fact of the subject, oldest first, read from the log itself; of the catalogue too. Empty for nobody."""
-        rows = self._application(subject).shard.rows(SELECT_FACTS, (subject,))
-        return tuple(_entry(row[0]) for row in rows)
+        return tuple(_entry(state) for _, state in self._source.facts(subject))
 
     def number(self, number: str) -> tuple[Tenure, ...]:
         """Who held `number`, oldest first; empty where nobody ever did."""
@@ -400,7 +369,7 @@ class Views:
                 until=optional_instant(row[4]),
                 reason=row[5],
             )
-            for row in self._ask("rentals", "holders_of", number)
+            for row in self._source.ask("rentals", "holders_of", number)
         )
 
     def findings(self) -> tuple[Finding, ...]:
@@ -410,9 +379,9 @@ class Views:
     def trial_balance(self, as_of: datetime | None = None) -> TrialBalance:
         """Every account that was ever posted to, and the totals: debits equal credits in each currency."""
         if as_of is None:
-            rows = list(self._ask("journal", "totals"))
+            rows = list(self._source.ask("journal", "totals"))
         else:
-            rows = list(self._ask("journal", "totals_until", stored(as_of)))
+            rows = list(self._source.ask("journal", "totals_until", stored(as_of)))
         sums: dict[str, list[int]] = {}
         for _, currency, debit, credit in rows:
             total = sums.setdefault(currency, [0, 0])
@@ -426,12 +395,12 @@ class Views:
 
     def journal(self) -> Iterator[JournalEntry]:
         """The entries in the order of the log; streamed, a ledger may have millions."""
-        for _, rows in groupby(self._ask("journal", "journal"), key=lambda row: row[0]):
+        for _, rows in groupby(self._source.ask("journal", "journal"), key=lambda row: row[0]):
             postings = list(rows)
             position, subject, version, kind, effective_at, recorded_at, *_ = postings[0]
             yield JournalEntry(
                 id=f"{subject}/{version}",
-                sequence=position,
+                sequence=position % SHARD_STEP,
                 type=kind,
                 subscriber=subject,
                 effective_at=instant(effective_at),
@@ -446,16 +415,16 @@ class Views:
         subject, _, version = fact_id.rpartition("/")
         if not version.isdecimal() or version != str(int(version)):
             return None
-        row = self._application(subject).shard.one(SELECT_FACT, (subject, int(version)))
-        if subject == CATALOGUE_SUBJECT or row is None:
-            return self._publication(fact_id, row)
-        ((position, kind, effective_at, recorded_at, caused_by, basis, code, due),) = self._ask(
+        found = self._source.fact(subject, int(version))
+        if subject == CATALOGUE_SUBJECT or found is None:
+            return self._publication(fact_id, found)
+        ((_, kind, effective_at, recorded_at, caused_by, basis, code, due),) = self._source.ask(
             "decisions", "decision", subject, int(version)
         )
-        answer = self._ledger.shard.answer(subject, caused_by)
+        answer = self._source.answer(subject, caused_by)
         return DecisionRecord(
             id=fact_id,
-            sequence=position,
+            sequence=found[0],
             type=kind,
             subscriber=subject,
             effective_at=instant(effective_at),
@@ -464,7 +433,7 @@ class Views:
             code=code,
             command=caused_by,
             due=bool(due),
-            state=row[1],
+            state=found[1],
             command_value=answer.command if answer is not None else None,
         )
 
@@ -474,10 +443,12 @@ class Views:
         A renewal that waits while the service goes on left no fact: it is a rental whose paid period is over.
         """
         self._agreement(subject)
-        items = [_due(subject, row) for row in self._ask("dues", "dues_of", subject)]
+        items = [_due(subject, row) for row in self._source.ask("dues", "dues_of", subject)]
         waiting = {item.number for item in items if item.kind == "renewal"}
-        last = self._ledger.shard.last_instant()
-        for version, number, since in self._ask("rentals", "unpaid_rentals", subject, stored(last) if last else ""):
+        last = self._source.last_instant()
+        for version, number, since in self._source.ask(
+            "rentals", "unpaid_rentals", subject, stored(last) if last else ""
+        ):
             if number not in waiting:
                 items.append(
                     DueItem(
@@ -494,13 +465,13 @@ class Views:
 
     def lots(self, subject: str) -> tuple[DepositLot, ...]:
         """The subscriber's lots in the order in which they are spent, emptied ones too."""
-        return tuple(_lot(row) for row in self._ask("lots", "lots_of", subject))
+        return tuple(_lot(row) for row in self._source.ask("lots", "lots_of", subject))
 
     def paid_by(self, lot: str) -> tuple[Allocation, ...]:
         """What the lot paid for, in the order of the log."""
         return tuple(
             Allocation(fact=f"{subject}/{version}", amount=money(amount, currency))
-            for subject, version, amount, currency in self._ask("lots", "allocations_of", lot)
+            for subject, version, amount, currency in self._source.ask("lots", "allocations_of", lot)
         )
 
     def plan_changes(self, subject: str) -> tuple[PlanChange, ...]:
@@ -515,34 +486,26 @@ class Views:
                 outcome=outcome,
                 settled_at=optional_instant(settled_at),
             )
-            for version, from_plan, plan, requested_at, takes_effect_at, outcome, settled_at in self._ask(
+            for version, from_plan, plan, requested_at, takes_effect_at, outcome, settled_at in self._source.ask(
                 "plans", "plan_changes_of", subject
             )
         )
 
     def usage(self, subject: str) -> tuple[Call, ...]:
         """The subscriber's calls and messages, in the order in which they were first charged."""
-        return tuple(_call(row) for row in self._ask("usage", "calls_of", subject))
+        return tuple(_call(row) for row in self._source.ask("usage", "calls_of", subject))
 
     def refunds(self, subject: str) -> tuple[RefundRecord, ...]:
         """The subscriber's refunds, oldest first."""
-        return tuple(_refund(row) for row in self._ask("refunds", "refunds_of", subject))
+        return tuple(_refund(row) for row in self._source.ask("refunds", "refunds_of", subject))
 
     def disputes(self, subject: str) -> tuple[DisputeRecord, ...]:
         """The subscriber's disputes, oldest first."""
-        return tuple(_dispute(row) for row in self._ask("refunds", "disputes_of", subject))
-
-    def position(self) -> Position:
-        """How far the views and the log are."""
-        log = SqliteLog(self._ledger.folder / "events.db")
-        try:
-            return Position(sequence=Runner(self._connection, ()).position(), log=log.last())
-        finally:
-            log.close()
+        return tuple(_dispute(row) for row in self._source.ask("refunds", "disputes_of", subject))
 
     def deadlines(self, until: datetime) -> tuple[Deadline, ...]:
         """Who must be looked at for what falls due up to `until`, by instant; one line per subscriber and reason."""
-        return calendar.deadlines(self._connection, self._catalogue, until)
+        return calendar.deadlines(self._source.ask, self._catalogue, until)
 
     def time_zone(self, subject: str) -> str:
         """The zone in which the subscriber's days begin. Raises UnknownSubscriber."""
@@ -550,32 +513,25 @@ class Views:
 
     @cached_property
     def _catalogue(self) -> Catalogue:
-        return self._ledger.catalogue.load().catalogue
-
-    def _ask(self, view: str, name: str, *parameters: str | int) -> Iterator[Any]:
-        return iter(self._connection.execute(question(view, name).sql, parameters))
+        return Publications(self._source.facts(CATALOGUE_SUBJECT)).latest.catalogue
 
     def _agreement(self, subject: str) -> tuple[str, str, str, str, str]:
-        row: tuple[str, str, str, str, str] | None = next(self._ask("plans", "agreement", subject), None)
+        row: tuple[str, str, str, str, str] | None = next(self._source.ask("plans", "agreement", subject), None)
         if row is None:
             raise UnknownSubscriber(f"there is no subscriber {subject}")
         return row
-
-    def _application(self, subject: str) -> LedgerApplication:
-        of_catalogue = subject == CATALOGUE_SUBJECT
-        return self._ledger.catalogue_application if of_catalogue else self._ledger.application
 
     def _invoiced(self, regulations: str) -> bool:
         """Whether invoices are issued; a later version of the same regulations cannot change that."""
         return any(version.invoiced for version in self._catalogue.regulations.get(regulations, ()))
 
-    def _publication(self, fact_id: str, row: tuple[int, bytes] | None) -> DecisionRecord | None:
+    def _publication(self, fact_id: str, found: Entry | None) -> DecisionRecord | None:
         """A fact of the catalogue, which no view holds: all there is to say stands in the fact."""
-        if row is None:
+        if found is None:
             return None
-        sequence, state = row
+        sequence, state = found
         entry = _entry(state)
-        answer = self._ledger.catalogue.answer(entry.command)
+        answer = self._source.answer(CATALOGUE_SUBJECT, entry.command)
         return DecisionRecord(
             id=fact_id,
             sequence=sequence,
@@ -592,7 +548,7 @@ class Views:
         )
 
     def _rented_twice(self) -> Iterator[Finding]:
-        for number, one, other, since, until in self._ask("rentals", "rented_twice"):
+        for number, one, other, since, until in self._source.ask("rentals", "rented_twice"):
             yield Finding(
                 kind="number_rented_twice",
                 subject=number,
@@ -602,7 +558,9 @@ class Views:
             )
 
     def _credited_twice(self) -> Iterator[Finding]:
-        for reference, rows in groupby(self._ask("findings", "references_credited_twice"), key=lambda row: row[0]):
+        for reference, rows in groupby(
+            self._source.ask("findings", "references_credited_twice"), key=lambda row: row[0]
+        ):
             deposits = list(rows)
             subscribers = tuple(row[1] for row in deposits)
             yield Finding(
@@ -614,7 +572,7 @@ class Views:
             )
 
     def _free_services(self) -> Iterator[Finding]:
-        for holder, rows in groupby(self._ask("findings", "free_services_of_holders"), key=lambda row: row[0]):
+        for holder, rows in groupby(self._source.ask("findings", "free_services_of_holders"), key=lambda row: row[0]):
             held = list(rows)
             subscribers = tuple(dict.fromkeys(row[1] for row in held))
             yield Finding(
@@ -626,7 +584,7 @@ class Views:
             )
 
     def _debts(self) -> Iterator[Finding]:
-        for subject, currency, units in self._ask("balances", "debts"):
+        for subject, currency, units in self._source.ask("balances", "debts"):
             yield Finding(
                 kind="debt",
                 subject=subject,

@@ -13,8 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from infra.views import lock
 from infra.views.log import SqliteLog
-from infra.views.runner import Progress, Runner, ViewsError, connect, create, shape
+from infra.views.runner import OutOfSequence, Progress, Runner, ViewsError, connect, create, shape
 from infra.views.sql import fingerprint, schema_of
 from projections.event import View
 from projections.views import BY_NAME, VIEWS
@@ -37,10 +38,14 @@ def views_file(folder: Path) -> Path:
 
 
 def rebuild(folder: Path, view: str | None = None, progress: Progress | None = None) -> int:
-    """Folds every view, or the one called `view`, from the log anew; answers with the sequence they stand at."""
-    if view is None or shape_in_use(folder) != fingerprint(VIEWS):
-        return _rebuild_all(folder, progress)
-    return _rebuild_one(folder, BY_NAME[view], progress)
+    """Folds every view, or the one called `view`, from the log anew; answers with the sequence they stand at.
+
+    The views in use can be read until the new ones are complete. Raises ViewsBusy where somebody does not let go.
+    """
+    with lock.rebuilding(folder):
+        if view is None or shape_in_use(folder) != fingerprint(VIEWS):
+            return fold_anew(folder, progress)
+        return _rebuild_one(folder, BY_NAME[view], progress)
 
 
 def fold_into(file: Path, events: Path, views: Sequence[View], last: int, progress: Progress | None = None) -> None:
@@ -83,14 +88,16 @@ def fold_all(folder: Path, file: Path, last: int, progress: Progress | None = No
         beside.unlink(missing_ok=True)
 
 
-def _rebuild_all(folder: Path, progress: Progress | None) -> int:
+def fold_anew(folder: Path, progress: Progress | None = None) -> int:
+    """Every view, for whoever has the lock of rebuilding."""
     log = SqliteLog(folder / "events.db")
     last = log.last()
     log.close()
     part = folder / "views.db.part"
     try:
         fold_all(folder, part, last, progress)
-        _swap(part, views_file(folder))
+        with lock.exchanging(folder):
+            _swap(part, views_file(folder))
     finally:
         part.unlink(missing_ok=True)
     return last
@@ -99,12 +106,18 @@ def _rebuild_all(folder: Path, progress: Progress | None) -> int:
 def _rebuild_one(folder: Path, view: View, progress: Progress | None) -> int:
     """Folds one view up to where the others stand, and swaps its tables in one transaction."""
     connection = connect(views_file(folder))
-    position = Runner(connection, ()).position()
+    log = SqliteLog(folder / "events.db")
+    try:
+        position = Runner(connection).catch_up(log)
+    finally:
+        log.close()
     part = folder / "views.db.part"
     try:
         fold_into(part, folder / "events.db", [view], position, progress)
         connection.execute("ATTACH DATABASE ? AS part", (str(part),))
         connection.execute("BEGIN IMMEDIATE")
+        if Runner(connection, ()).position() != position:
+            raise OutOfSequence(f"the other views have moved on from {position} while {view.name} was folded")
         schema = schema_of(view)
         for table in schema.tables:
             connection.execute(f"DROP TABLE main.{table}")

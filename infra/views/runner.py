@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from infra.views.folding import Folding
 from infra.views.log import Entry, Log
@@ -32,6 +33,8 @@ CREATE_BOOK = (
 SELECT_POSITION = "SELECT sequence FROM positions WHERE shard = ?"
 UPSERT_POSITION = "INSERT INTO positions VALUES (?, ?) ON CONFLICT (shard) DO UPDATE SET sequence = excluded.sequence"
 
+AnyConnection = TypeVar("AnyConnection", bound=sqlite3.Connection)
+
 Progress = Callable[[int, int], None]
 """Told the facts folded so far, and how many there are."""
 
@@ -54,7 +57,11 @@ class StaleViews(ViewsError):
 
 def connect(file: Path) -> sqlite3.Connection:
     """The database of the views. A crash of the machine may lose the last transactions, never the order of them."""
-    connection = sqlite3.connect(file, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+    return tuned(sqlite3.connect(file, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None))
+
+
+def tuned(connection: AnyConnection) -> AnyConnection:
+    """A new connection to views, made ready for many small transactions."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
@@ -112,7 +119,10 @@ class Runner:
         batch: int = CATCH_UP_BATCH,
         progress: Progress | None = None,
     ) -> int:
-        """Counts what the log has beyond the position, up to the sequence `until`; answers with the new position."""
+        """Counts what the log has beyond the position, up to the sequence `until`; answers with the new position.
+
+        Where another process has counted some of it meanwhile, it goes on from there.
+        """
         total = until if until is not None else log.last()
         position = self.position()
         with _without_collector():
@@ -120,11 +130,21 @@ class Runner:
                 entries = log.read(position, min(batch, total - position))
                 if not entries:
                     break
-                self.apply(entries)
-                position = entries[-1][0]
+                position = self._counted(entries)
                 if progress is not None:
                     progress(position, total)
         return position
+
+    def _counted(self, entries: Sequence[Entry]) -> int:
+        """The position after `entries`, whoever counted them; OutOfSequence where nobody did."""
+        try:
+            self.apply(entries)
+        except OutOfSequence:
+            position = self.position()
+            if position < entries[0][0]:
+                raise
+            return position
+        return entries[-1][0]
 
     def _executions(self, entries: Sequence[Entry]) -> list[tuple[str, list[tuple[str | int | None, ...]]]]:
         facts = []

@@ -1,13 +1,15 @@
 """`verify`: the log against itself, and the views against the log; each as a verdict of its own, with counts."""
 
+import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+from consumers.outcomes import Outcome
 from consumers.ports import Stored
 from domain.accounts import balance_change, postings
 from domain.catalogue import Catalogue
@@ -15,8 +17,7 @@ from domain.commands import CATALOGUE_SUBJECT
 from domain.publishing import CatalogueState, evolve_publication
 from domain.state import CorruptStream, State, Subscriber, Unregistered, evolve
 from infra import codec
-from infra.embedded.application import LedgerApplication
-from infra.embedded.folder import EmbeddedLedger
+from infra.embedded.source import EmbeddedSource
 from infra.views.opening import open_views
 from infra.views.rebuilding import fold_all
 from infra.views.runner import Progress, Runner
@@ -32,9 +33,19 @@ SELECT_BY_SUBJECT = (
     "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events "
     "ORDER BY originator_id, originator_version"
 )
-SELECT_COMMAND = "SELECT 1 FROM commands WHERE subject = ? AND command_id = ?"
+SELECT_TOLD = "SELECT COALESCE(SUM(json_array_length(CAST(outcome AS TEXT), '$.events')), 0) FROM commands"
+SELECT_BEGUN_WITH = (
+    "SELECT COUNT(*) FROM stored_events WHERE json_extract(CAST(state AS TEXT), '$.causationid') = 'initial'"
+)
 INITIAL = "initial"
 """What the publications of a new ledger were caused by; nobody sent it a command."""
+
+Row = tuple[int, str, int, str, bytes]
+"""Sequence, subject, version, wire type and bytes of a stored fact."""
+Table = Callable[[str, Sequence[str]], Iterable[tuple[Any, ...]]]
+"""All rows of a table, ordered by columns."""
+Told = Callable[[str, str], Outcome | None]
+"""What the sender of a subject's command was answered; None where no such command is known."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,17 +73,24 @@ class Verdict:
             self.faults.append(fault)
 
 
-class _LogVerdicts:
-    """What is asked of the log, subject by subject, so that one state at a time is in memory."""
+class LogVerdicts:
+    """What is asked of facts subject by subject, so that one state at a time is in memory.
 
-    def __init__(self, key: bytes) -> None:
+    `key` is that of the facts' salts; without it nothing is said of them. `told` finds the answers to commands.
+    """
+
+    def __init__(self, key: bytes | None, told: Told) -> None:
         self._key = key
+        self._told = told
+        self.subjects = 0
         self.sequence = Verdict(name="sequences dense and from 1")
         self.facts = Verdict(name="facts decode")
         self.ids = Verdict(name="ids, subjects and types are those of their place")
         self.versions = Verdict(name="stream versions dense and from 1")
+        self.times = Verdict(name="no fact counts from later than it was recorded")
         self.salts = Verdict(name="salts are the key's")
         self.commands = Verdict(name="every fact has its command")
+        self.answers = Verdict(name="answers name the facts and the balance that followed")
         self.streams = Verdict(name="every fact follows from the state before it")
         self.postings = Verdict(name="postings of each fact sum to zero")
         self.balances = Verdict(name="balances are the sums of postings, lots the sums of balances")
@@ -84,36 +102,39 @@ class _LogVerdicts:
             self.facts,
             self.ids,
             self.versions,
+            self.times,
             self.salts,
             self.commands,
+            self.answers,
             self.streams,
             self.postings,
             self.balances,
         )
 
-    def extent(self, application: LedgerApplication) -> None:
-        """As many facts as the last number says: with one number each, none is missing."""
-        facts, last = application.shard.one(SELECT_EXTENT, ())
-        self.sequence.check(facts == last, lambda: f"expected {facts} facts up to {facts}, found the last to be {last}")
+    def streams_of(self, rows: Iterable[Row]) -> Iterator[int]:
+        """Looks at facts ordered by subject and version; answers after each subject with how many there were."""
+        for subject, stream in groupby(rows, key=lambda row: row[1]):
+            self.subjects += 1
+            yield self._stream(subject, stream)
 
-    def stream(self, subject: str, rows: Iterable[Any], application: LedgerApplication) -> int:
-        """One subject's facts in the order of their versions; answers with how many there were."""
+    def _stream(self, subject: str, rows: Iterable[Row]) -> int:
         state: State | CatalogueState | None = _beginning(subject)
-        count, caused_by = 0, INITIAL
-        for rowid, _, version, topic, data in rows:
+        count, command, recorded = 0, INITIAL, list[str]()
+        for sequence, _, version, wire_type, data in rows:
             count += 1
             self.versions.check(version == count, partial(_misplaced, subject, count, version))
             stored = self._decoded(subject, version, data)
             if stored is None:
                 state = None
                 continue
-            self._envelope(stored, rowid, subject, version, topic, data)
-            if stored.caused_by != caused_by:
-                caused_by = stored.caused_by
-                known = application.shard.one(SELECT_COMMAND, (subject, caused_by)) is not None
-                self.commands.check(known, partial(_uncommanded, stored))
+            self._envelope(stored, sequence, subject, version, wire_type, data)
+            if stored.caused_by != command:
+                self._answered(subject, command, recorded, state)
+                command, recorded = stored.caused_by, []
+            recorded.append(f"{subject}/{version}")
             self._money(stored)
             state = self._followed(state, stored)
+        self._answered(subject, command, recorded, state)
         return count
 
     def _decoded(self, subject: str, version: int, data: bytes) -> Stored | None:
@@ -124,16 +145,40 @@ class _LogVerdicts:
             self.facts.fail(f"{subject}/{version}: {error}")
             return None
 
-    def _envelope(self, stored: Stored, rowid: int, subject: str, version: int, topic: str, data: bytes) -> None:
+    def _envelope(self, stored: Stored, sequence: int, subject: str, version: int, wire_type: str, data: bytes) -> None:
         recorded = stored.recorded
         self.sequence.check(
-            stored.sequence == rowid, lambda: f"{recorded.id}: expected sequence {rowid}, found {stored.sequence}"
+            stored.sequence == sequence, lambda: f"{recorded.id}: expected sequence {sequence}, found {stored.sequence}"
         )
-        again_topic, again = codec.encode(stored, self._key)
         named = (recorded.subject, recorded.version) == (subject, version)
         self.ids.check(named, lambda: f"expected the fact {subject}/{version}, found {recorded.id}")
-        if topic == again_topic:
+        self.times.check(
+            recorded.effective_at <= recorded.recorded_at,
+            lambda: f"{recorded.id}: recorded at {recorded.recorded_at}, counts from {recorded.effective_at}",
+        )
+        if self._key is None:
+            return
+        again_type, again = codec.encode(stored, self._key)
+        if wire_type == again_type:
             self.salts.check(again == data, lambda: f"{recorded.id}: its bytes are not those that this ledger writes")
+
+    def _answered(self, subject: str, command: str, recorded: list[str], state: State | CatalogueState | None) -> None:
+        """Whether a command's facts, and the balance after them, are those that its sender was told."""
+        if command == INITIAL:
+            return
+        outcome = self._told(subject, command)
+        where = recorded[0] if recorded else subject
+        self.commands.check(outcome is not None, lambda: f"{where}: no command {command} is stored")
+        if outcome is None or state is None:
+            return
+        told = [event["id"] for event in outcome["events"]]
+        self.answers.check(told == recorded, lambda: f"{where}: {command} was told of {told}, found {recorded}")
+        if isinstance(state, Subscriber):
+            found = str(state.account.balance)
+            self.answers.check(
+                found == outcome["balance"],
+                lambda: f"{recorded[-1]}: {command} answered the balance {outcome['balance']}, found {found}",
+            )
 
     def _money(self, stored: Stored) -> None:
         recorded = stored.recorded
@@ -171,34 +216,38 @@ class _LogVerdicts:
         )
 
 
-def verify(ledger: EmbeddedLedger, progress: Progress | None = None) -> tuple[Verdict, ...]:
-    """Every verdict on an open ledger; the views are caught up first, and folded again beside themselves."""
-    return (*verify_log(ledger, progress), *verify_views(ledger.folder))
-
-
-def verify_log(ledger: EmbeddedLedger, progress: Progress | None = None) -> tuple[Verdict, ...]:
-    """The catalogue's and the shard's facts against themselves."""
-    verdicts = _LogVerdicts((ledger.folder / "salt.key").read_bytes())
-    for application in (ledger.catalogue_application, ledger.application):
-        verdicts.extent(application)
-        total = application.shard.one(SELECT_EXTENT, ())[0]
+def verify_log(source: EmbeddedSource, progress: Progress | None = None) -> LogVerdicts:
+    """The catalogue's and the shard's facts against themselves, and against what senders were told."""
+    verdicts = LogVerdicts((source.folder / "salt.key").read_bytes(), partial(_told, source))
+    for moment in source.moments:
+        facts, last = moment.one(SELECT_EXTENT, ())
+        verdicts.sequence.check(
+            facts == last, partial("expected {0} facts up to {0}, found up to {1}".format, facts, last)
+        )
+        (told,) = moment.one(SELECT_TOLD, ())
+        (begun_with,) = moment.one(SELECT_BEGUN_WITH, ())
+        verdicts.answers.check(
+            told + begun_with == facts,
+            partial("senders were told of {} facts, found {}".format, told, facts - begun_with),
+        )
         done = 0
-        for subject, rows in _by_subject(application):
-            done += verdicts.stream(subject, rows, application)
+        for count in verdicts.streams_of(moment.rows(SELECT_BY_SUBJECT, ())):
+            done += count
             if progress is not None:
-                progress(done, total)
-    return verdicts.all
+                progress(done, facts)
+    return verdicts
 
 
 def verify_views(folder: Path) -> tuple[Verdict, ...]:
     """Each view against one folded anew from the log up to the same position, row by row."""
-    beside = folder / "views.db.check"
+    beside = folder / f"views.db.{os.getpid()}.check"
     connection = open_views(folder)
     try:
+        connection.execute("BEGIN")
         fold_all(folder, beside, Runner(connection, ()).position())
         anew = sqlite3.connect(beside)
         try:
-            return tuple(_compared(connection, anew, view) for view in VIEWS)
+            return tuple(compared(partial(_table, connection), anew, view) for view in VIEWS)
         finally:
             anew.close()
     finally:
@@ -219,14 +268,19 @@ def differences(kept: Iterable[tuple[Any, ...]], anew: Iterable[tuple[Any, ...]]
             yield from ((one, other) for one, other in zip(*padded, strict=True) if one != other)
 
 
-def _compared(kept: sqlite3.Connection, anew: sqlite3.Connection, view: View) -> Verdict:
+def compared(kept: Table, anew: sqlite3.Connection, view: View) -> Verdict:
+    """The rows of a view in use against those of one folded anew."""
     verdict = Verdict(name=f"view {view.name} is the fold of the log")
     for table in schema_of(view).tables:
-        select = f"SELECT * FROM {table} ORDER BY {', '.join(_key(anew, table))}"
+        key = _key(anew, table)
         verdict.checked += anew.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
-        for found, expected in differences(kept.execute(select), anew.execute(select)):
+        for found, expected in differences(kept(table, key), _table(anew, table, key)):
             verdict.fail(f"{table}: expected {expected}, found {found}")
     return verdict
+
+
+def _table(connection: sqlite3.Connection, table: str, key: Sequence[str]) -> Iterable[tuple[Any, ...]]:
+    return connection.execute(f"SELECT * FROM {table} ORDER BY {', '.join(key)}")
 
 
 def _key(connection: sqlite3.Connection, table: str) -> list[str]:
@@ -238,16 +292,12 @@ def _misplaced(subject: str, expected: int, found: int) -> str:
     return f"{subject}: expected version {expected}, found {found}"
 
 
-def _uncommanded(stored: Stored) -> str:
-    return f"{stored.recorded.id}: no command {stored.caused_by} is stored"
-
-
 def _beginning(subject: str) -> State | CatalogueState:
     if subject == CATALOGUE_SUBJECT:
         return CatalogueState(catalogue=Catalogue())
     return Unregistered(subject=subject)
 
 
-def _by_subject(application: LedgerApplication) -> Iterator[tuple[str, Iterable[Any]]]:
-    rows = application.shard.rows(SELECT_BY_SUBJECT, ())
-    return groupby(rows, key=lambda row: str(row[1]))
+def _told(source: EmbeddedSource, subject: str, command_id: str) -> Outcome | None:
+    answer = source.answer(subject, command_id)
+    return None if answer is None else answer.outcome

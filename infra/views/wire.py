@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import Struct
 
-from infra.codec import UPCASTERS, UndecodableFact
+from infra.upcasting import UPCASTERS, UndecodableFact
 from projections.event import position_of
 
 Data = dict[str, object]

@@ -38,6 +38,11 @@ Call = Callable[..., Answer]
 @pytest.fixture
 def call(capsysbinary: pytest.CaptureFixture[bytes]) -> Call:
     """`call("balance", "s-1", "--ledger", folder)`."""
+    return caller(capsysbinary)
+
+
+def caller(capsysbinary: pytest.CaptureFixture[bytes]) -> Call:
+    """Calls the command line in this process."""
 
     def called(*arguments: object) -> Answer:
         capsysbinary.readouterr()

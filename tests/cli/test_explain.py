@@ -21,6 +21,7 @@ from domain.rules import PARTS, rule_of
 from infra import codec
 from infra.documents import initial_catalogue
 from infra.embedded.folder import EmbeddedLedger
+from infra.embedded.source import EmbeddedSource
 from infra.explain.arithmetic import arithmetic
 from infra.explain.explainer import Explainer
 from infra.explain.own_rules import OWN_RULES
@@ -86,8 +87,8 @@ def test_the_arithmetic_of_every_charge_of_a_quarter_adds_up(quarter: Path) -> N
 
 
 def test_every_fact_of_a_quarter_can_be_explained(quarter: Path) -> None:
-    with EmbeddedLedger(quarter) as ledger:
-        explainer = Explainer(ledger)
+    with EmbeddedLedger(quarter) as ledger, EmbeddedSource(quarter) as source:
+        explainer = Explainer(source)
         for _, state in list(ledger.application.stored(limit=10_000))[::7]:
             recorded = codec.decode(state).recorded
             explanation = explainer.fact(recorded.id)
@@ -98,8 +99,8 @@ def test_every_fact_of_a_quarter_can_be_explained(quarter: Path) -> None:
 
 
 def test_what_the_catalogue_begins_with_can_be_explained(empty: Path) -> None:
-    with EmbeddedLedger(empty) as ledger:
-        explainer = Explainer(ledger)
+    with EmbeddedSource(empty) as source:
+        explainer = Explainer(source)
         for version, fact in enumerate(initial_catalogue(), 1):
             explanation = explainer.fact(f"catalogue/{version}")
             assert explanation is not None
@@ -115,8 +116,8 @@ def test_every_refusal_rests_on_a_rule_that_has_words(code: Code) -> None:
 
 @pytest.mark.parametrize("fact_id", ["", "/", "s-1", "s-1/", "s-1/x", "s-1/-1", "s-1/99999999999999999999", "nobody/1"])
 def test_no_fact_has_that_id(quarter: Path, fact_id: str) -> None:
-    with EmbeddedLedger(quarter) as ledger:
-        assert Explainer(ledger).fact(fact_id) is None
+    with EmbeddedSource(quarter) as source:
+        assert Explainer(source).fact(fact_id) is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from infra.embedded.folder import EmbeddedLedger
+from infra.embedded.source import EmbeddedSource
 from infra.views.reading import Views
 
 JANUARY = "2026-01-05T12:00:00+02:00"
@@ -41,7 +42,8 @@ class Desk:
         self.send(name, JANUARY, "CreditDeposit", amount=amount, currency="USD", method="card", reference=reference)
 
     def found(self, kind: str) -> list[tuple[str, tuple[str, ...]]]:
-        with Views(self.ledger) as views:
+        with EmbeddedSource(self.ledger.folder) as source:
+            views = Views(source)
             return [(one.subject, one.subscribers) for one in views.findings() if one.kind == kind]
 
 
@@ -55,7 +57,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_nothing_is_found_in_order(desk: Desk) -> None:
-    with Views(desk.ledger) as views:
+    with EmbeddedSource(desk.ledger.folder) as source:
+        views = Views(source)
         assert views.findings() == ()
 
 
@@ -71,7 +74,8 @@ def test_a_number_rented_by_one_after_the_other_is_in_order(desk: Desk) -> None:
     desk.send("s-1", FEBRUARY, "AdvanceClock")
     desk.send("s-2", FEBRUARY, "OrderNumber", number="+380441234567", service="did.ua")
     assert desk.found("number_rented_twice") == []
-    with Views(desk.ledger) as views:
+    with EmbeddedSource(desk.ledger.folder) as source:
+        views = Views(source)
         assert [(one.subscriber, one.until is None) for one in views.number("+380441234567")] == [
             ("s-1", False),
             ("s-2", True),
@@ -83,7 +87,8 @@ def test_a_number_that_was_rented_twice_for_a_while_is_still_found(desk: Desk) -
         desk.send(name, JANUARY, "OrderNumber", number="+380441234567", service="did.ua")
     desk.send("s-1", JANUARY, "ReleaseNumber", number="+380441234567")
     desk.send("s-1", FEBRUARY, "AdvanceClock")
-    with Views(desk.ledger) as views:
+    with EmbeddedSource(desk.ledger.folder) as source:
+        views = Views(source)
         (finding,) = views.findings()
         assert finding.details["until"] == views.number("+380441234567")[0].until
 

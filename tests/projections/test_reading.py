@@ -13,6 +13,7 @@ from domain.money import Money
 from domain.state import Subscriber
 from infra import codec
 from infra.embedded.folder import EmbeddedLedger
+from infra.embedded.source import EmbeddedSource
 from infra.views.reading import UnknownSubscriber, Views, plain
 from tests.projections.conftest import entries_of
 
@@ -31,7 +32,8 @@ def facts_of(ledger: EmbeddedLedger) -> dict[str, list[Recorded]]:
 
 
 def test_balances_are_those_of_the_states(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         for state in states(ledger):
             balance = views.balance(state.subject)
             assert balance.balance == str(state.account.balance)
@@ -44,7 +46,8 @@ def test_balances_are_those_of_the_states(ledger: EmbeddedLedger) -> None:
 
 
 def test_lots_hold_what_the_states_say(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         for state in states(ledger):
             expected = {lot.id: str(lot.left) for lot in state.account.lots}
             lots = views.lots(state.subject)
@@ -59,7 +62,8 @@ def test_lots_hold_what_the_states_say(ledger: EmbeddedLedger) -> None:
 def test_a_balance_as_of_and_known_at_counts_what_was_in_effect_and_known(ledger: EmbeddedLedger) -> None:
     """Both instants are included."""
     facts = facts_of(ledger)
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         for state in states(ledger):
             own = facts[state.subject]
             instants = sorted({one.effective_at for one in own} | {one.recorded_at for one in own})
@@ -79,7 +83,8 @@ def test_a_balance_as_of_and_known_at_counts_what_was_in_effect_and_known(ledger
 
 def test_a_statement_runs_from_its_opening_to_its_closing(ledger: EmbeddedLedger) -> None:
     facts = facts_of(ledger)
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         for state in states(ledger):
             currency = state.profile.currency
             whole = views.statement(state.subject)
@@ -103,7 +108,8 @@ def test_a_statement_runs_from_its_opening_to_its_closing(ledger: EmbeddedLedger
 def test_debits_equal_credits_at_every_instant(ledger: EmbeddedLedger) -> None:
     facts = [one for own in facts_of(ledger).values() for one in own]
     instants = sorted({one.effective_at for one in facts})
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         for as_of in (None, instants[0], instants[len(instants) // 2], instants[-1]):
             found = views.trial_balance(as_of)
             assert found.totals
@@ -128,7 +134,8 @@ def test_the_journal_is_every_posting_in_the_order_of_the_log(ledger: EmbeddedLe
         ]
         if lines:
             expected.append((sequence, recorded.id, lines))
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         found = [
             (entry.sequence, entry.id, [(one.account, one.amount, one.currency) for one in entry.postings])
             for entry in views.journal()
@@ -137,9 +144,10 @@ def test_the_journal_is_every_posting_in_the_order_of_the_log(ledger: EmbeddedLe
 
 
 def test_rented_numbers_and_their_holders(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         held = {(state.subject, number) for state in states(ledger) for number in state.rentals}
-        numbers = {row[0] for row in views._connection.execute("SELECT number FROM tenures")}
+        numbers = {row[0] for row in source._views.execute("SELECT number FROM tenures")}
         assert {number for _, number in held} <= numbers
         found = {
             (tenure.subscriber, number) for number in numbers for tenure in views.number(number) if tenure.until is None
@@ -152,9 +160,9 @@ def test_rented_numbers_and_their_holders(ledger: EmbeddedLedger) -> None:
 
 
 def test_rentals_are_as_the_states_say(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
         for state in states(ledger):
-            rows = views._connection.execute(
+            rows = source._views.execute(
                 "SELECT number, service, channels, autorenew, plan, paid_until, suspended_since IS NOT NULL "
                 "FROM rentals WHERE subject = ? AND rented_at IS NOT NULL AND ended_at IS NULL",
                 (state.subject,),
@@ -174,7 +182,8 @@ def test_rentals_are_as_the_states_say(ledger: EmbeddedLedger) -> None:
 
 
 def test_agreements_are_as_the_states_say(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         for state in states(ledger):
             statement = views.statement(state.subject)
             assert (statement.plan, statement.holder) == (state.profile.plan, state.profile.holder)
@@ -184,7 +193,8 @@ def test_agreements_are_as_the_states_say(ledger: EmbeddedLedger) -> None:
 
 
 def test_what_waits_is_what_the_states_say(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         for state in states(ledger):
             dues = views.dues(state.subject)
             assert {one.number for one in dues if one.kind == "order"} == set(state.orders)
@@ -200,7 +210,8 @@ def test_what_waits_is_what_the_states_say(ledger: EmbeddedLedger) -> None:
 
 
 def test_refunds_and_disputes_are_as_the_states_say(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         for state in states(ledger):
             refunds = {one.id: one for one in views.refunds(state.subject)}
             assert set(refunds) == set(state.refunds)
@@ -215,7 +226,8 @@ def test_refunds_and_disputes_are_as_the_states_say(ledger: EmbeddedLedger) -> N
 
 def test_usage_sums_to_what_was_charged(ledger: EmbeddedLedger) -> None:
     facts = facts_of(ledger)
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         for subject in facts:
             used: dict[str, int] = defaultdict(int)
             for one in facts[subject]:
@@ -231,7 +243,8 @@ def test_nothing_falls_due_that_is_not_among_the_deadlines(ledger: EmbeddedLedge
     """A deadline may be early; it may not be missing, nor late."""
     catalogue = ledger.catalogue.load().catalogue
     horizon = datetime(2100, 1, 1, tzinfo=UTC)
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         first: dict[str, datetime] = {}
         for deadline in views.deadlines(horizon):
             first.setdefault(deadline.subscriber, deadline.at)
@@ -243,7 +256,8 @@ def test_nothing_falls_due_that_is_not_among_the_deadlines(ledger: EmbeddedLedge
 
 
 def test_an_ended_agreement_has_no_deadline(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         listed = {one.subscriber for one in views.deadlines(datetime(2100, 1, 1, tzinfo=UTC))}
         for state in states(ledger):
             if state.standing.ended and not state.invoices:
@@ -251,7 +265,8 @@ def test_an_ended_agreement_has_no_deadline(ledger: EmbeddedLedger) -> None:
 
 
 def test_every_fact_is_a_decision_with_its_command(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         for sequence, state in entries_of(ledger.folder):
             stored = codec.decode(state)
             decision = views.decision(stored.recorded.id)
@@ -270,12 +285,14 @@ def test_every_fact_is_a_decision_with_its_command(ledger: EmbeddedLedger) -> No
 
 
 def test_there_is_no_decision_without_a_fact(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         assert [views.decision(name) for name in ("s-1/99999", "s-1/01", "s-1", "", "nobody/1")] == [None] * 5
 
 
 def test_a_publication_is_a_decision_too(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         decision = views.decision("catalogue/1")
         assert decision is not None
         assert (decision.type, decision.command, decision.command_value) == ("regulations-published", "initial", None)
@@ -283,27 +300,30 @@ def test_a_publication_is_a_decision_too(ledger: EmbeddedLedger) -> None:
 
 
 def test_a_timeline_is_every_fact(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         for subject, own in facts_of(ledger).items():
             assert [entry.fact for entry in views.timeline(subject)] == [one.fact for one in own]
         assert views.timeline("nobody") == ()
 
 
 def test_nobody_has_no_balance(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         for ask in (views.balance, views.statement, views.dues, views.time_zone):
             with pytest.raises(UnknownSubscriber, match="there is no subscriber nobody"):
                 ask("nobody")
 
 
 def test_the_views_stand_at_the_end_of_the_log(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
-        position = views.position()
+    with EmbeddedSource(ledger.folder) as source:
+        (position,) = source.positions()
         assert position.sequence == position.log == ledger.shard.sequence()
 
 
 def test_answers_are_plain_json(ledger: EmbeddedLedger) -> None:
-    with Views(ledger) as views:
+    with EmbeddedSource(ledger.folder) as source:
+        views = Views(source)
         subject = states(ledger)[0].subject
         answer = plain(views.balance(subject))
         assert answer["subscriber"] == subject

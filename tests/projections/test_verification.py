@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from infra.embedded.folder import EmbeddedLedger
+from infra.embedded.source import EmbeddedSource
 from infra.views.opening import open_views
 from infra.views.rebuilding import views_file
-from infra.views.verification import Verdict, differences, verify, verify_log
+from infra.views.verification import Verdict, differences, verify_log, verify_views
 from projections.views import VIEWS
 from tests.projections.conftest import entries_of
 
 
 def verdicts(folder: Path) -> dict[str, Verdict]:
-    with EmbeddedLedger(folder) as ledger:
-        return {verdict.name: verdict for verdict in verify(ledger)}
+    with EmbeddedSource(folder) as source:
+        return {verdict.name: verdict for verdict in (*verify_log(source).all, *verify_views(folder))}
 
 
 def wrong(folder: Path) -> set[str]:
@@ -66,7 +66,10 @@ def test_another_key(one_folder: Path) -> None:
 
 def test_a_missing_command(one_folder: Path) -> None:
     tamper(one_folder / "events.db", "DELETE FROM commands WHERE rowid = (SELECT MIN(rowid) FROM commands)")
-    assert wrong(one_folder) == {"every fact has its command"}
+    assert wrong(one_folder) == {
+        "every fact has its command",
+        "answers name the facts and the balance that followed",
+    }
 
 
 @pytest.mark.parametrize(
@@ -91,5 +94,5 @@ def test_rows_that_differ_are_told_one_by_one() -> None:
 
 
 def wrong_of_log(folder: Path) -> set[str]:
-    with EmbeddedLedger(folder) as ledger:
-        return {verdict.name for verdict in verify_log(ledger) if not verdict.holds}
+    with EmbeddedSource(folder) as source:
+        return {verdict.name for verdict in verify_log(source).all if not verdict.holds}
