@@ -18,7 +18,10 @@ MODULES ?=
 TO_RUN := $(VENV)/.ready-to-run
 TO_TEST := $(VENV)/.ready-to-test
 
-.PHONY: help setup demo test soak mutate lint docs lock clean
+# Ends `make live` by itself after so many seconds of load: make live SECONDS=20
+SECONDS ?=
+
+.PHONY: help setup demo live test soak mutate lint docs lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -28,6 +31,10 @@ setup: $(TO_TEST) ## the virtual environment from the lock files, and the progra
 
 demo: $(TO_RUN) ## a provider's first quarter on a ledger of its own, in seconds
 	@$(BIN)/subledger demo
+
+live: $(TO_RUN) ## a whole live ledger on this machine with a sample load, until Ctrl-C; no containers
+	@.ci/programs
+	@exec $(BIN)/python -m infra.live.local $(if $(SECONDS),--seconds $(SECONDS))
 
 test: setup ## everything: rules, properties, contracts with real servers, style, scenarios
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)

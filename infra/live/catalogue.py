@@ -24,7 +24,7 @@ from infra.kafka.log import FencedLog
 from infra.kafka.reader import Batch, Partition, PartitionReader, written_end
 from infra.kafka.records import LogRecord
 from infra.kafka.settings import KafkaSettings
-from infra.live import notes
+from infra.live import notes, topics
 from infra.live.places import CATALOGUE, EVENTS, FACTS, catalogue_partition, headers_of, position_of
 from infra.live.settings import LiveSettings
 from infra.live.shard import KafkaShard, Remembered, shard_place
@@ -42,7 +42,7 @@ class LiveCatalogue:
     """The catalogue as it is published: read to the end of the topic each time it is asked for. Any thread."""
 
     def __init__(self, settings: LiveSettings) -> None:
-        """Connects. Raises infra.kafka.errors.Unreachable, NotFounded."""
+        """Connects. Raises infra.kafka.errors.Unreachable, and NotFounded where there is no such topic."""
         self._settings = settings
         self._partition = Partition(settings.topic(CATALOGUE), 0)
         self._reader = PartitionReader(settings.clients, self._partition, offset=0, after=0, record_format=FACTS)
@@ -53,6 +53,12 @@ class LiveCatalogue:
         self.founding: notes.Founding | None = None
         try:
             self.state()
+        except Unreachable:
+            self.close()
+            # Brokers that know no such topic do not say where it ends either.
+            if topics.is_missing(settings, CATALOGUE):
+                raise self._not_founded() from None
+            raise
         except BaseException:
             self.close()
             raise
@@ -79,7 +85,7 @@ class LiveCatalogue:
     def founded(self) -> notes.Founding:
         """What was settled when the ledger was made. Raises NotFounded."""
         if self.founding is None:
-            raise NotFounded(f"{self._partition.topic} has no ledger yet; `subledger topics create` makes one")
+            raise self._not_founded()
         return self.founding
 
     def answer(self, command_id: str) -> Known | None:
@@ -100,6 +106,9 @@ class LiveCatalogue:
     def close(self) -> None:
         """Closes the connection."""
         self._reader.close()
+
+    def _not_founded(self) -> NotFounded:
+        return NotFounded(f"{self._partition.topic} has no ledger yet; `subledger topics create` makes one")
 
     def _take(self, batch: Batch) -> None:
         for entry in batch.entries:

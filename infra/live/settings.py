@@ -64,6 +64,8 @@ class LiveSettings(BaseSettings):
     """How long a writer waits for more commands before it commits a group."""
     poll_ms: Annotated[int, Field(ge=1, le=10_000)] = 100
     """How long a process waits for records before it looks after other things."""
+    session_seconds: Annotated[float, Field(ge=1, le=1_800)] = 10.0
+    """After this the shards of a writer that has gone silent are given to another one."""
     check_seconds: Annotated[float, Field(gt=0)] = 30.0
     """How often a running process checks that its topics still keep all history."""
     reply_seconds: Annotated[float, Field(gt=0)] = 60.0
@@ -111,6 +113,7 @@ class LiveSettings(BaseSettings):
             security=self._security(),
             client_id="subledger",
             compression=None if self.compression == "none" else self.compression,
+            session_timeout_ms=int(self.session_seconds * 1000),
         )
 
     def topic(self, name: str) -> str:

@@ -126,10 +126,15 @@ class KafkaShard:
         records = [self._record(stored) for stored in group.facts]
         beside = list(notes.of_group(self.through, _noted(group)))
         after = group.facts[0].sequence - 1 if group.facts else None
+        incarnation = self._log.incarnation
         try:
             self._log.append(records, notes=beside, after=after)
         except PersistenceError as error:
             raise StoreError(f"the group of {len(group.answers)} commands was not stored: {error}") from error
+        if self._log.incarnation != incarnation:
+            # It is in the log, and so may be what another writer put there before we took the log over again: what the
+            # caller has in memory is not the shard any more.
+            raise StoreError(f"the shard was taken over anew while {len(group.answers)} commands were being stored")
         self._take_snapshots(group.snapshots.values())
 
     def _require_new(self, group: Group) -> None:

@@ -48,6 +48,15 @@ def partitions_found(settings: LiveSettings) -> int:
         raise Unreachable(f"no broker answered at {settings.brokers}: {failed!r}") from failed
 
 
+def is_missing(settings: LiveSettings, topic: str) -> bool:
+    """Whether the brokers know no topic of that name (`catalogue.v1`). Raises Unreachable."""
+    try:
+        with closing(settings.clients.clients.admin(**settings.clients.for_admin())) as admin:
+            return partition_count(admin, settings.topic(topic)) is None
+    except KafkaError as failed:
+        raise Unreachable(f"no broker answered at {settings.brokers}: {failed!r}") from failed
+
+
 def check(settings: LiveSettings, partitions: int) -> None:
     """Raises WrongTopics unless every topic is what the ledger needs, Unreachable where no broker answers."""
     faults = tuple(_faults(settings, partitions))

@@ -77,7 +77,6 @@ class ShardWorker:
         started = time.monotonic()
         self._log.open()
         self._begin()
-        self._finish_erasures()
         assert self._store is not None
         seconds = round(time.monotonic() - started, 3)
         self._say.info("shard opened", sequence=self._log.last_sequence, seconds=seconds)
@@ -131,7 +130,7 @@ class ShardWorker:
         return served
 
     def _finish_erasures(self) -> None:
-        """What a crash left between the fact of an erasure and the end of its key."""
+        """What a crash or a doubtful commit left between the fact of an erasure and the end of its key."""
         assert self._store is not None
         for subject in self._sealer.intended():
             if self._shard.home(subject) != self.number:
@@ -148,6 +147,7 @@ class ShardWorker:
         self._store = KafkaShard(self._log, self._key)
         self._publications = KafkaCatalogue(self._catalogue, self._settings, self._key, self._store)
         self._writer = Writer(self._store, self._publications, self._sealer)
+        self._finish_erasures()
 
     def _end(self) -> None:
         for part in (self._store, self._publications):
