@@ -1,9 +1,10 @@
 """Reading a command: from a JSON value to a `Command`, or the path of the first fault in the order of CONTRACT §2.
 
 The fields, their order, kinds and defaults are those of the records in `domain/commands.py`; nothing is listed twice.
+A reader for each type is compiled from them as source: every command passes through one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import date, datetime
 from types import UnionType
@@ -24,6 +25,9 @@ from domain.commands import (
 )
 from domain.documents import Fault, Reader, is_e164
 from domain.numbers import DID
+from domain.values import maker
+
+DataReader = Callable[[Mapping[str, Any]], Request]
 
 LARGEST_LINE_BYTES = 1_000_000
 """A longer line is not a command: the broker's default limit for a record is about as much."""
@@ -57,6 +61,7 @@ class Field:
     name: str
     reader: Reader
     required: bool
+    default: Any = None
 
 
 REQUESTS: dict[str, type[Request]] = {request.__name__: request for request in get_args(Request)}
@@ -76,7 +81,7 @@ def _reader(annotation: Any) -> Reader:
 def _fields(request: type[Request]) -> tuple[Field, ...]:
     hints = get_type_hints(request)
     return tuple(
-        Field(name=field.name, reader=_reader(hints[field.name]), required=field.default is MISSING)
+        Field(field.name, _reader(hints[field.name]), field.default is MISSING, field.default)
         for field in fields(request)
     )
 
@@ -86,26 +91,55 @@ FIELDS: dict[str, tuple[Field, ...]] = {
 }
 
 
+def _data_reader(request: type[Request], known: Sequence[Field]) -> DataReader:
+    """A function from a command's data to its request, field by field in their order."""
+    names = [field.name for field in known]
+    scope: dict[str, Any] = {"make": maker(request), "missing": _missing, "no_others": read.no_others, "names": names}
+    scope["whole"] = WHOLE.get(request)
+    scope |= {f"read_{field.name}": field.reader for field in known}
+    scope |= {f"default_{field.name}": field.default for field in known}
+    lines = ["given = 0", *(line for field in known for line in _reading(field))]
+    lines += [f"request = make({', '.join(f'{name}={name}' for name in names)})"]
+    lines += ["whole(request)"] if request in WHOLE else []
+    lines += ["if given < len(data): no_others(data, 'data', names)", "return request"]
+    exec("def read(data):\n" + "".join(f" {line}\n" for line in lines), scope)  # noqa: S102 - made of field names alone
+    reader: DataReader = scope["read"]
+    return reader
+
+
+def _reading(field: Field) -> Iterator[str]:
+    """The lines that read one field."""
+    name, path = field.name, f"'data.{field.name}'"
+    yield f"if '{name}' in data: {name} = read_{name}(data['{name}'], {path}); given += 1"
+    yield f"else: raise missing({path})" if field.required else f"else: {name} = default_{name}"
+
+
 def read_command(value: Any, now: datetime | None = None) -> Command:
     """The command that `value` (decoded JSON) is; raises Fault with the path of the first thing wrong.
 
     `now` is the instant that a live ledger decides at; a command may then not carry one of its own.
     """
     document = read.an_object(value, "")
-    identity = read.command_id(_present(document, "id"), "id")
-    request_type = _REQUEST_TYPE(_present(document, "type"), "type")
-    subscriber = _subscriber(_present(document, "subscriber"), request_type)
-    at = _instant(document, now)
-    actor = read.command_id(_present(document, "actor"), "actor")
-    request = _request(request_type, _present(document, "data"))
-    read.no_others(document, "", ENVELOPE)
-    return Command(id=identity, subscriber=subscriber, at=at, actor=actor, request=request)
+    try:
+        identity = read.command_id(document["id"], "id")
+        request_type = _REQUEST_TYPE(document["type"], "type")
+        subscriber = _subscriber(document["subscriber"], request_type)
+        at = read.instant(document["at"], "at") if now is None else _instant_of_broker(document, now)
+        actor = read.command_id(document["actor"], "actor")
+        data = document["data"]
+    except KeyError as absent:
+        raise _missing(absent.args[0]) from None
+    request = DATA_READERS[request_type](read.an_object(data, "data"))
+    if len(document) > len(ENVELOPE) - (now is not None):
+        read.no_others(document, "", ENVELOPE)
+    return _command(id=identity, subscriber=subscriber, at=at, actor=actor, request=request)
 
 
-def _present(document: Mapping[str, Any], name: str) -> Any:
-    if name not in document:
-        raise Fault(name, "missing")
-    return document[name]
+_command = maker(Command)
+
+
+def _missing(path: str) -> Fault:
+    return Fault(path, "missing")
 
 
 def _subscriber(value: Any, request_type: str) -> str:
@@ -117,49 +151,25 @@ def _subscriber(value: Any, request_type: str) -> str:
     return subscriber
 
 
-def _instant(document: Mapping[str, Any], now: datetime | None) -> datetime:
-    if now is None:
-        moment: datetime = read.instant(_present(document, "at"), "at")
-        return moment
+def _instant_of_broker(document: Mapping[str, Any], now: datetime) -> datetime:
     if "at" in document:
         raise Fault("at", "a live ledger takes the instant from its broker; expected no instant")
     return now
 
 
-def _request(request_type: str, value: Any) -> Request:
-    request = REQUESTS[request_type]
-    if request_type in PUBLICATIONS:
-        return _publication(request_type, Document(dict(read.an_object(value, "data"))))
-    data = read.an_object(value, "data")
-    known = FIELDS[request_type]
-    given = {}
-    for field in known:
-        if field.name in data:
-            given[field.name] = field.reader(data[field.name], f"data.{field.name}")
-        elif field.required:
-            raise Fault(f"data.{field.name}", "missing")
-    built = request(**given)
-    _whole(built)
-    if len(given) < len(data):
-        read.no_others(data, "data", [field.name for field in known])
-    return built
+def _regulations(document: Mapping[str, Any]) -> Publication:
+    return PublishRegulations(document=Document(dict(document)))
 
 
-def _publication(request_type: str, document: Document) -> Publication:
-    if request_type == PublishRegulations.__name__:
-        return PublishRegulations(document=document)
-    return PublishTariff(document=document)
+def _tariff(document: Mapping[str, Any]) -> Publication:
+    return PublishTariff(document=Document(dict(document)))
 
 
-def _whole(request: Request) -> None:
-    """What no single field can say."""
-    if isinstance(request, ReportUsage):
-        _usage(request)
-    elif isinstance(request, OrderNumber):
-        if request.service.startswith(DID) and not is_e164(request.number):
-            raise Fault("data.number", "expected a number in E.164 form such as +380441234567")
-        if request.prepaid and request.periods is None:
-            raise Fault("data.periods", "missing: a prepaid order needs a term")
+def _order(request: OrderNumber) -> None:
+    if request.service.startswith(DID) and not is_e164(request.number):
+        raise Fault("data.number", "expected a number in E.164 form such as +380441234567")
+    if request.prepaid and request.periods is None:
+        raise Fault("data.periods", "missing: a prepaid order needs a term")
 
 
 def _usage(request: ReportUsage) -> None:
@@ -171,3 +181,13 @@ def _usage(request: ReportUsage) -> None:
             raise Fault("data.elapsed_seconds", "missing: expected elapsed_seconds and ended, or units")
         if request.ended is None:
             raise Fault("data.ended", "missing: expected elapsed_seconds and ended, or units")
+
+
+WHOLE: dict[type[Request], Callable[[Any], None]] = {ReportUsage: _usage, OrderNumber: _order}
+"""What no single field can say, by type."""
+DATA_READERS: dict[str, DataReader] = {
+    PublishRegulations.__name__: _regulations,
+    PublishTariff.__name__: _tariff,
+    **{name: _data_reader(request, FIELDS[name]) for name, request in REQUESTS.items() if name not in PUBLICATIONS},
+}
+"""A reader of the data of each type of command."""

@@ -1,9 +1,9 @@
 """What the consumers need of the world: a store of facts, as Protocols that each store implements."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from domain.case import Call, Past
 from domain.facts import Recorded
@@ -114,6 +114,17 @@ class ShardStore(Protocol):
 
     def commit(self, group: Group) -> None:
         """Stores the group, all or nothing; raises StoreError where that is not known to have happened."""
+
+
+@runtime_checkable
+class StoresBeside(Protocol):
+    """A shard's store that can store a group while the next one is decided."""
+
+    def begin_commit(self, group: Group) -> Callable[[], None]:
+        """Begins to store the group, as `commit` would; the answer waits until it is stored, and raises as that does.
+
+        The group must not change meanwhile, and until the wait is over nothing may be asked that it would answer.
+        """
 
 
 class CatalogueStore(Protocol):

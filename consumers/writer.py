@@ -5,7 +5,7 @@ everything that was decided in the group is forgotten and nothing has been answe
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from consumers import outcomes
 from consumers.intake import read_command
 from consumers.outcomes import Outcome
-from consumers.ports import Answer, CatalogueStore, Group, Known, Sealer, ShardStore, Stored
+from consumers.ports import Answer, CatalogueStore, Group, Known, Sealer, ShardStore, Stored, StoresBeside
 from domain.case import Call, Past
 from domain.commands import (
     CATALOGUE_SUBJECT,
@@ -31,13 +31,20 @@ from domain.publishing import CatalogueState, Publication, publish
 from domain.refusals import Code, Refusal
 from domain.rules import LEDGER, basis_of, rule_of
 from domain.state import State, Subscriber, Unregistered
+from domain.values import maker
+
+Wait = Callable[[], None]
 
 STATES_IN_MEMORY = 20_000
 """Subscribers kept in memory; the others are loaded from their snapshot when a command names them."""
 SNAPSHOT_EVERY_FACTS = 100
 """A stream is never folded from further back than this."""
 USAGE = ReportUsage.__name__
+WITH_PERSONAL_DATA = (RegisterSubscriber, TransferAgreement)
 RECORDS_NOTHING = frozenset({Code.COMMAND_ID_REUSED, Code.TIME_WENT_BACKWARDS})
+
+_stored = maker(Stored)
+_answer = maker(Answer)
 
 
 @dataclass(slots=True)
@@ -46,6 +53,23 @@ class _Kept:
 
     state: State
     snapshot_version: int
+
+
+class _Decided:
+    """What was decided and is not known to be stored: asked before the store, which may not know of it yet."""
+
+    __slots__ = ("answers", "group", "pending")
+
+    def __init__(self) -> None:
+        self.group = Group()
+        self.answers: dict[tuple[str, str], Answer] = {}
+        self.pending: dict[str, list[Recorded]] = {}
+        """The facts of each subject."""
+
+    def erased(self) -> list[str]:
+        """Subjects whose personal data goes with it."""
+        facts = (stored.recorded for stored in self.group.facts)
+        return [recorded.subject for recorded in facts if type(recorded.fact) is PersonalDataErased]
 
 
 class Writer:
@@ -57,9 +81,11 @@ class Writer:
         self._sealer = sealer
         self._catalogue: CatalogueState = catalogue.load()
         self._states: OrderedDict[str, _Kept] = OrderedDict()
-        self._group = Group()
-        self._answers: dict[tuple[str, str], Answer] = {}
-        self._pending: dict[str, list[Recorded]] = {}
+        self._open = _Decided()
+        self._handed = _Decided()
+        """What the store is storing."""
+        self._stored: Wait | None = None
+        """Returns once it has."""
         self._sequence = shard.sequence()
         self._as_of = shard.last_instant()
 
@@ -70,7 +96,7 @@ class Writer:
     @property
     def undecided(self) -> int:
         """Commands decided and not yet committed."""
-        return len(self._group.answers)
+        return len(self._open.group.answers)
 
     @property
     def sequence(self) -> int:
@@ -105,45 +131,77 @@ class Writer:
         value, command = self._sealed(value, command)
         if command.subscriber == CATALOGUE_SUBJECT:
             return self._publish(value, command, position)
-        known: Known | None = self._answers.get((command.subscriber, command.id)) or self._shard.answer(
-            command.subscriber, command.id
-        )
+        known = self._known(command.subscriber, command.id)
         if known is not None:
             return self._again(known, value, command, position)
         return self._decide(value, command, position)
 
     def commit(self) -> None:
         """Stores all that was decided since the last commit; after an exception nothing of it may be believed."""
-        facts = (stored.recorded for stored in self._group.facts)
-        erased = [recorded.subject for recorded in facts if isinstance(recorded.fact, PersonalDataErased)]
-        self._group.as_of = self._as_of
+        self.settle()
+        self._hand_over(self._store_at_once)
+        self.settle()
+
+    def hand_over(self) -> None:
+        """As `commit`, for a store that stores beside: this group is stored while the next one is decided.
+
+        What was handed over before is stored when this returns; an exception may come from either group.
+        """
+        self.settle()
+        self._hand_over(self._shard.begin_commit if isinstance(self._shard, StoresBeside) else self._store_at_once)
+
+    def settle(self) -> None:
+        """Waits until what was handed over is stored; after an exception nothing since may be believed."""
+        if self._stored is None:
+            return
         try:
-            for subject in erased:
-                self._sealer.intend_to_erase(subject)
-            self._shard.commit(self._group)
+            self._stored()
         except BaseException:
             self._forget()
             raise
-        for subject in erased:
+        for subject in self._handed.erased():
             self._sealer.erase(subject)
-        self._group.clear()
-        self._answers.clear()
-        self._pending.clear()
-        while len(self._states) > STATES_IN_MEMORY:
-            self._states.popitem(last=False)
+        self._handed, self._stored = _Decided(), None
+        self._drop_states()
 
     def state(self, subject: str) -> State:
         """The subject's state as decided so far."""
         return self._kept(subject).state
 
+    def _hand_over(self, begin: Callable[[Group], Wait]) -> None:
+        group = self._open.group
+        group.as_of = self._as_of
+        try:
+            for subject in self._open.erased():
+                self._sealer.intend_to_erase(subject)
+            self._stored = begin(group)
+        except BaseException:
+            self._forget()
+            raise
+        self._handed, self._open = self._open, _Decided()
+
+    def _store_at_once(self, group: Group) -> Wait:
+        self._shard.commit(group)
+        return _nothing
+
+    def _drop_states(self) -> None:
+        """Lets go of the states that were not used for longest, but not of one that is newer than what is stored."""
+        if len(self._states) > STATES_IN_MEMORY:
+            unstored = {answer.subject for answer in self._open.group.answers}
+            while len(self._states) > STATES_IN_MEMORY and next(iter(self._states)) not in unstored:
+                self._states.popitem(last=False)
+
     def _forget(self) -> None:
-        for subject in {answer.subject for answer in self._group.answers}:
-            self._states.pop(subject, None)
-        self._group.clear()
-        self._answers.clear()
-        self._pending.clear()
+        for answer in (*self._handed.group.answers, *self._open.group.answers):
+            self._states.pop(answer.subject, None)
+        self._handed, self._open, self._stored = _Decided(), _Decided(), None
         self._sequence = self._shard.sequence()
         self._as_of = self._shard.last_instant()
+
+    def _known(self, subject: str, command_id: str) -> Known | None:
+        """What was answered to that command before."""
+        key = (subject, command_id)
+        return self._open.answers.get(key) or self._handed.answers.get(key) or self._shard.answer(subject, command_id)
 
     def _now(self, appended_at: datetime | None) -> datetime | None:
         """The instant of a command on a live ledger: never before anything decided in the shard, or published."""
@@ -155,7 +213,7 @@ class Writer:
 
     def _sealed(self, value: dict[str, Any], command: Command) -> tuple[dict[str, Any], Command]:
         request = command.request
-        if not isinstance(request, RegisterSubscriber | TransferAgreement) or request.personal is None:
+        if not isinstance(request, WITH_PERSONAL_DATA) or request.personal is None:
             return value, command
         sealed = Sealed(self._sealer.seal(command.subscriber, command.id, request.personal))
         request = replace(request, personal=sealed)
@@ -212,15 +270,17 @@ class Writer:
             source = f"{LEDGER}/{decision.state.profile.regulations}"
         catalogue_sequence = self._catalogue.version
         stored = tuple(
-            Stored(
-                recorded=recorded,
-                sequence=self._sequence + index,
-                source=source,
-                caused_by=command.id,
-                catalogue_sequence=catalogue_sequence,
-                command_position=position,
-            )
-            for index, recorded in enumerate(decision.facts, 1)
+            [
+                _stored(
+                    recorded=recorded,
+                    sequence=sequence,
+                    source=source,
+                    caused_by=command.id,
+                    catalogue_sequence=catalogue_sequence,
+                    command_position=position,
+                )
+                for sequence, recorded in enumerate(decision.facts, self._sequence + 1)
+            ]
         )
         self._sequence += len(stored)
         return stored
@@ -235,14 +295,14 @@ class Writer:
         position: str | None,
     ) -> None:
         """Puts what the command leaves behind into the group."""
-        group, subject = self._group, command.subscriber
-        answer = Answer(subject=subject, command_id=command.id, command=value, outcome=outcome, position=position)
+        decided, group, subject = self._open, self._open.group, command.subscriber
+        answer = _answer(subject=subject, command_id=command.id, command=value, outcome=outcome, position=position)
         group.answers.append(answer)
-        self._answers[subject, command.id] = answer
+        decided.answers[subject, command.id] = answer
         request = command.request
         if stored:
             group.facts += stored
-            self._pending.setdefault(subject, []).extend(decision.facts)
+            decided.pending.setdefault(subject, []).extend(decision.facts)
             self._index_deposits(subject, decision.facts)
         elif not isinstance(decision.state, Unregistered):
             group.instants[subject] = command.at
@@ -255,7 +315,7 @@ class Writer:
     def _index_deposits(self, subject: str, facts: tuple[Recorded, ...]) -> None:
         for recorded in facts:
             if isinstance(recorded.fact, DepositCredited):
-                self._group.deposits[subject, recorded.fact.reference] = recorded.version
+                self._open.group.deposits[subject, recorded.fact.reference] = recorded.version
 
     def _kept(self, subject: str) -> _Kept:
         kept = self._states.get(subject)
@@ -269,7 +329,7 @@ class Writer:
     def _keep(self, kept: _Kept, decision: Decision) -> None:
         kept.state = decision.state
         if decision.state.version - kept.snapshot_version >= SNAPSHOT_EVERY_FACTS:
-            self._group.snapshots[decision.state.subject] = decision.state
+            self._open.group.snapshots[decision.state.subject] = decision.state
             kept.snapshot_version = decision.state.version
 
     def _publish(self, value: dict[str, Any], command: Command, position: str | None) -> Outcome:
@@ -303,8 +363,12 @@ class Writer:
         return outcome
 
 
+def _nothing() -> None:
+    """There is nothing to wait for."""
+
+
 class _Overlay:
-    """A subject's past, with what this group decided and has not committed yet."""
+    """A subject's past, with what was decided and is not known to be stored."""
 
     __slots__ = ("_past", "_subject", "_writer")
 
@@ -320,17 +384,31 @@ class _Overlay:
         return self._past
 
     def call(self, usage: str) -> Call | None:
-        return self._writer._group.calls.get((self._subject, usage)) or self._stored.call(usage)
+        writer, key = self._writer, (self._subject, usage)
+        return writer._open.group.calls.get(key) or writer._handed.group.calls.get(key) or self._stored.call(usage)
 
     def deposit(self, reference: str) -> int | None:
-        return self._writer._group.deposits.get((self._subject, reference)) or self._stored.deposit(reference)
+        writer, key = self._writer, (self._subject, reference)
+        return (
+            writer._open.group.deposits.get(key)
+            or writer._handed.group.deposits.get(key)
+            or self._stored.deposit(reference)
+        )
 
     def fact(self, version: int) -> Recorded | None:
-        for recorded in self._writer._pending.get(self._subject, ()):
+        for recorded in self._unstored():
             if recorded.version == version:
                 return recorded
         return self._stored.fact(version)
 
     def newest_first(self) -> Iterator[Recorded]:
-        yield from reversed(self._writer._pending.get(self._subject, ()))
-        yield from self._stored.newest_first()
+        unstored = self._unstored()
+        yield from reversed(unstored)
+        for recorded in self._stored.newest_first():
+            if not unstored or recorded.version < unstored[0].version:
+                yield recorded
+
+    def _unstored(self) -> list[Recorded]:
+        """The subject's facts that the store may not have yet, or may have meanwhile."""
+        writer, subject = self._writer, self._subject
+        return [*writer._handed.pending.get(subject, ()), *writer._open.pending.get(subject, ())]

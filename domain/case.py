@@ -14,6 +14,7 @@ from domain.facts import Fact, Recorded, Takes
 from domain.money import Money
 from domain.rules import basis_of
 from domain.state import CorruptStream, Subscriber, evolve, spend
+from domain.values import maker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,9 @@ class Call:
 
     elapsed_seconds: int
     ended: bool
+
+
+_recorded = maker(Recorded)
 
 
 class Past(Protocol):
@@ -80,7 +84,7 @@ class Case:
 
     def record(self, fact: Fact, rule: str, effective_at: datetime | None = None) -> str:
         """Writes `fact` down on the clause for `rule`; answers with its id."""
-        recorded = Recorded(
+        recorded = _recorded(
             subject=self.state.subject,
             version=self.state.version + 1,
             fact=fact,

@@ -151,6 +151,8 @@ class Catalogue:
     def tariffs_until(self, regulations: str, currency: str, at: datetime) -> tuple[Tariff, ...]:
         """All tariffs of the pair that are or were in force at `at`, the newest first."""
         versions = self.tariffs.get((regulations, currency), ())
+        if len(versions) == 1:
+            return versions if versions[0].effective_from <= at else ()
         return versions[: bisect_right(versions, at, key=_since)][::-1]
 
 

@@ -19,6 +19,12 @@ from domain.money import Money
 from domain.periods import Period, nth_period_end, period_of
 from domain.prices import Bill, BillLine, plan_terms
 from domain.state import Order
+from domain.values import maker
+
+_connection_fee_charged = maker(ConnectionFeeCharged)
+_included_units_granted = maker(IncludedUnitsGranted)
+_number_rented = maker(NumberRented)
+_periodic_service_charged = maker(PeriodicServiceCharged)
 
 
 def charge(case: Case, bill: Bill, invoice: str | None = None) -> None:
@@ -54,7 +60,7 @@ def included_units(case: Case, number: str, plan: str, period: Period, at: datet
         units = terms.usage[service].included
         if units:
             case.record(
-                IncludedUnitsGranted(number=number, service=service, units=units, period=period), "included-units"
+                _included_units_granted(number=number, service=service, units=units, period=period), "included-units"
             )
 
 
@@ -65,7 +71,7 @@ def connect(case: Case, order: Order) -> None:
     paid_until = term_end if order.prepaid and term_end else this.end
     included_units(case, order.number, case.state.profile.plan, this, case.effective_at)
     case.record(
-        NumberRented(
+        _number_rented(
             number=order.number,
             service=order.service,
             channels=order.channels,
@@ -117,7 +123,7 @@ def _charge_line(case: Case, bill: Bill, line: BillLine, invoice: str | None) ->
     takes = () if invoice else case.takes(line.amount)
     if line.service is None:
         return case.record(
-            ConnectionFeeCharged(
+            _connection_fee_charged(
                 amount=line.amount,
                 plan=bill.plan,
                 tariff=line.tariff,
@@ -129,7 +135,7 @@ def _charge_line(case: Case, bill: Bill, line: BillLine, invoice: str | None) ->
             "administrative",
         )
     return case.record(
-        PeriodicServiceCharged(
+        _periodic_service_charged(
             number=bill.number,
             service=line.service,
             amount=line.amount,

@@ -10,6 +10,9 @@ from domain.queue import queue
 from domain.refusals import Code, Refusal
 from domain.registration import conclusion
 from domain.state import spend
+from domain.values import maker
+
+_deposit_credited = maker(DepositCredited)
 
 
 def deposit(case: Case, request: CreditDeposit) -> Refusal | None:
@@ -19,7 +22,7 @@ def deposit(case: Case, request: CreditDeposit) -> Refusal | None:
         return refusal
     received_at = request.received_at or case.now
     amount = Money(request.amount, request.currency)
-    credited = DepositCredited(
+    credited = _deposit_credited(
         amount=amount,
         method=request.method,
         reference=request.reference,

@@ -2,7 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from typing import Self
+from functools import lru_cache
+
+from domain.values import maker
 
 ACCOUNT_DECIMALS = 6
 """Inside, an account counts in millionths of its currency (CONTRACT §4)."""
@@ -238,39 +240,38 @@ class Money:
     units: int
     currency: str
 
-    @classmethod
-    def parse(cls, text: str, currency: str) -> Self:
+    @staticmethod
+    def parse(text: str, currency: str) -> "Money":
         """Money from its wire form; ValueError where `text` is not a decimal of that currency."""
-        return cls(parse_decimal(text, decimal_places(currency)), currency)
+        return money(parse_decimal(text, decimal_places(currency)), currency)
 
     def __str__(self) -> str:
-        decimals, minor_scale, digits = _SCALES[self.currency]
-        units = self.units
-        if units >= 0 and not units % minor_scale and digits:
-            whole, minor = divmod(units // minor_scale, 10**digits)
-            return f"{whole}.{minor:0{digits}d}"
-        return format_decimal(units, decimals, digits)
+        return _text(self.units, self.currency)
 
     def __add__(self, other: "Money") -> "Money":
-        self._same(other)
-        return Money(self.units + other.units, self.currency)
+        if self.currency != other.currency:
+            raise self._mismatch(other)
+        return money(self.units + other.units, self.currency)
 
     def __sub__(self, other: "Money") -> "Money":
-        self._same(other)
-        return Money(self.units - other.units, self.currency)
+        if self.currency != other.currency:
+            raise self._mismatch(other)
+        return money(self.units - other.units, self.currency)
 
     def __neg__(self) -> "Money":
-        return Money(-self.units, self.currency)
+        return money(-self.units, self.currency)
 
     def __mul__(self, count: int) -> "Money":
-        return Money(self.units * count, self.currency)
+        return money(self.units * count, self.currency)
 
     def __lt__(self, other: "Money") -> bool:
-        self._same(other)
+        if self.currency != other.currency:
+            raise self._mismatch(other)
         return self.units < other.units
 
     def __le__(self, other: "Money") -> bool:
-        self._same(other)
+        if self.currency != other.currency:
+            raise self._mismatch(other)
         return self.units <= other.units
 
     def __gt__(self, other: "Money") -> bool:
@@ -284,22 +285,35 @@ class Money:
 
     def zero(self) -> "Money":
         """Nothing, in the same currency."""
-        return Money(0, self.currency)
+        return money(0, self.currency)
 
     def share(self, numerator: int, denominator: int) -> "Money":
         """`self × numerator ÷ denominator`, half-up to the minor unit."""
         minor = minor_unit(self.currency)
-        return Money(half_up(self.units * numerator, denominator * minor) * minor, self.currency)
+        return money(half_up(self.units * numerator, denominator * minor) * minor, self.currency)
 
     def fine_share(self, numerator: int, denominator: int) -> "Money":
         """`self × numerator ÷ denominator`, half-up to the inner unit: for usage."""
-        return Money(half_up(self.units * numerator, denominator), self.currency)
+        return money(half_up(self.units * numerator, denominator), self.currency)
 
     def floor_minor(self) -> "Money":
         """Rounded down to the minor unit: what can be paid out."""
         minor = minor_unit(self.currency)
-        return Money(self.units // minor * minor, self.currency)
+        return money(self.units // minor * minor, self.currency)
 
-    def _same(self, other: "Money") -> None:
-        if self.currency != other.currency:
-            raise CurrencyMismatch(f"expected {self.currency}, found {other.currency}")
+    def _mismatch(self, other: "Money") -> CurrencyMismatch:
+        return CurrencyMismatch(f"expected {self.currency}, found {other.currency}")
+
+
+money = maker(Money)
+"""`Money(units, currency)`, made quickly: no record is made more often."""
+
+
+@lru_cache(maxsize=65_536)
+def _text(units: int, currency: str) -> str:
+    """Most amounts of a ledger are a few prices, again and again."""
+    decimals, minor_scale, digits = _SCALES[currency]
+    if units >= 0 and not units % minor_scale and digits:
+        whole, minor = divmod(units // minor_scale, 10**digits)
+        return f"{whole}.{minor:0{digits}d}"
+    return format_decimal(units, decimals, digits)

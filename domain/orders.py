@@ -27,6 +27,9 @@ from domain.prices import (
 from domain.queue import affordable, available, before, queue, queue_if_freed
 from domain.refusals import Code, Refusal
 from domain.state import CHANNEL, Order, Rental
+from domain.values import maker
+
+_order_placed = maker(OrderPlaced)
 
 
 def order_number(case: Case, request: OrderNumber) -> Refusal | None:
@@ -40,7 +43,7 @@ def order_number(case: Case, request: OrderNumber) -> Refusal | None:
     if refusal is not None:
         return refusal
     autorenew = case.state.profile.autorenew if request.autorenew is None else request.autorenew
-    placed = OrderPlaced(
+    placed = _order_placed(
         number=request.number,
         service=request.service,
         channels=request.channels,

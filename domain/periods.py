@@ -22,7 +22,7 @@ class Period:
 
 def local_date(instant: datetime, zone: str) -> date:
     """The calendar day that `instant` falls on in `zone`."""
-    return instant.astimezone(_zone(zone)).date()
+    return _local(instant, zone).date()
 
 
 @lru_cache(maxsize=4096)
@@ -42,7 +42,7 @@ def local_text(instant: datetime, zone: str) -> str:
 
 def period_of(instant: datetime, zone: str) -> Period:
     """The calendar month that holds `instant`."""
-    local = instant.astimezone(_zone(zone))
+    local = _local(instant, zone)
     return month(local.year, local.month, zone)
 
 
@@ -94,6 +94,12 @@ def add_months(instant: datetime, months: int, zone: str) -> datetime:
     year, number = count // 12, count % 12 + 1
     day = min(local.day, calendar.monthrange(year, number)[1])
     return local.replace(year=year, month=number, day=day).replace(tzinfo=tz).astimezone(UTC)
+
+
+@lru_cache(maxsize=1024)
+def _local(instant: datetime, zone: str) -> datetime:
+    """The rules of one command ask about the same few instants."""
+    return instant.astimezone(_zone(zone))
 
 
 @lru_cache(maxsize=64)

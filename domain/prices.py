@@ -9,6 +9,7 @@ from domain.facts import Calculation, PlanChanged
 from domain.money import Money, half_up, minor_unit
 from domain.periods import Period, days_left, nth_period_end, period_of
 from domain.state import CHANNEL, Order, Rental, Waiting
+from domain.values import maker
 
 WHOLE = 1_000_000
 """One, in millionths: discounts and tax rates are counted in them."""
@@ -56,6 +57,12 @@ class Bill:
         return self.net + self.tax_amount
 
 
+_listed = maker(Listed)
+_bill_line = maker(BillLine)
+_new_bill = maker(Bill)
+_calculation = maker(Calculation)
+
+
 def plan_in_force(case: Case, plan: str) -> Plan | None:
     """The plan as the tariff in force has it; None where that tariff does not have it."""
     tariff = _tariff_in_force(case, case.effective_at)
@@ -81,7 +88,7 @@ def listed_price(case: Case, plan: str, service: str, at: datetime) -> Listed | 
         terms = tariff.plans.get(plan)
         entry = terms.periodic.get(service) if terms else None
         if terms is not None and entry is not None:
-            return Listed(
+            return _listed(
                 price=entry.price,
                 tariff=tariff.name,
                 discount=terms.discount,
@@ -127,15 +134,19 @@ def tax_in_force(case: Case, at: datetime) -> Tax | None:
 def with_tax(case: Case, net: Money, at: datetime | None = None) -> tuple[Tax | None, Money]:
     """The tax on a sum of charges, half-up to the minor unit; (None, 0) where there is none."""
     tax = tax_in_force(case, at or case.effective_at)
-    amount = net.share(tax.millionths, WHOLE) if tax else net.zero()
-    return (tax, amount) if amount.units else (None, net.zero())
+    if tax is None:
+        return None, net.zero()
+    amount = net.share(tax.millionths, WHOLE)
+    return (tax, amount) if amount.units else (None, amount)
 
 
 def fine_tax(case: Case, net: Money) -> tuple[Tax | None, Money]:
     """The tax on one report of usage, half-up to 10⁻⁶."""
     tax = tax_in_force(case, case.effective_at)
-    amount = net.fine_share(tax.millionths, WHOLE) if tax else net.zero()
-    return (tax, amount) if amount.units else (None, net.zero())
+    if tax is None:
+        return None, net.zero()
+    amount = net.fine_share(tax.millionths, WHOLE)
+    return (tax, amount) if amount.units else (None, amount)
 
 
 def proration(
@@ -150,7 +161,7 @@ def proration(
     numerator = listed.price.units * count * (WHOLE - listed.discount_millionths) * shares
     minor = minor_unit(listed.price.currency)
     amount = Money(half_up(numerator, denominator * WHOLE * minor) * minor, listed.price.currency)
-    calculation = Calculation(
+    calculation = _calculation(
         price=listed.price,
         count=count,
         discount=listed.discount,
@@ -247,7 +258,7 @@ def _line(
     service: str, listed: Listed, count: int, days: int | None = None, of: int | None = None, further: int = 0
 ) -> BillLine:
     amount, calculation = proration(listed, count, days, of, further)
-    return BillLine(
+    return _bill_line(
         service=service,
         amount=amount,
         calculation=calculation,
@@ -262,7 +273,7 @@ def _bill(case: Case, number: str, plan: str, period: Period, lines: list[BillLi
     for line in lines:
         net = net + line.amount
     tax, tax_amount = with_tax(case, net, at)
-    return Bill(
+    return _new_bill(
         number=number,
         plan=plan,
         period=period,

@@ -78,8 +78,9 @@ from domain.facts import (
 )
 from domain.money import Money
 from domain.periods import next_boundary, period_of
-from domain.values import replace
+from domain.values import changer, maker, replace
 
+PUBLISHED = (RegulationsPublished, TariffPublished)
 CHANNEL = "channel"
 """The service that prices additional channels (CATALOGUE)."""
 
@@ -308,6 +309,16 @@ class Subscriber:
 
 State = Unregistered | Subscriber
 
+_followed = changer(Subscriber, "version", "as_of")
+_with_account = changer(Subscriber, "account")
+_account = maker(Account)
+_lot = maker(Lot)
+_units = maker(Units)
+_take = maker(Take)
+_order = maker(Order)
+_waiting = maker(Waiting)
+_new_rental = maker(Rental)
+
 
 def evolve(state: State, recorded: Recorded) -> State:
     """The state after `recorded`. Raises CorruptStream for a fact that cannot follow this state."""
@@ -316,10 +327,10 @@ def evolve(state: State, recorded: Recorded) -> State:
     fact = recorded.fact
     if isinstance(state, Unregistered):
         return _registered(state, recorded)
-    if isinstance(fact, RegulationsPublished | TariffPublished):
+    if isinstance(fact, PUBLISHED):
         raise CorruptStream(f"{recorded.id}: a fact of the catalogue in a subscriber's stream")
     passed = _passed_silently(state, recorded)
-    followed = replace(passed, version=recorded.version, as_of=max(state.as_of, recorded.recorded_at))
+    followed = _followed(passed, recorded.version, max(state.as_of, recorded.recorded_at))
     return _applied(followed, fact, recorded)
 
 
@@ -386,7 +397,7 @@ def spend(lots: tuple[Lot, ...], amount: Money) -> Takes:
         if not amount.units:
             break
         taken = min(lot.left, amount)
-        takes.append(Take(lot=lot.id, amount=taken))
+        takes.append(_take(lot=lot.id, amount=taken))
         amount = amount - taken
     return tuple(takes)
 
@@ -576,11 +587,17 @@ def _gift(recorded: Recorded, amount: Money) -> Lot:
 
 
 def _credited(state: Subscriber, amount: Money, lot: Lot) -> Subscriber:
+    return replace(state, account=_filled(state.account, amount, lot, deposits=state.account.deposits))
+
+
+def _filled(account: Account, amount: Money, lot: Lot, *, deposits: int) -> Account:
     """The debt is filled first; what is above it is the lot's."""
-    balance = state.account.balance + amount
-    left = min(max(balance, balance.zero()), amount)
-    lots = _with_lot(state.account.lots, replace(lot, left=left)) if left.units else state.account.lots
-    return replace(state, account=replace(state.account, balance=balance, lots=lots))
+    balance, lots = account.balance + amount, account.lots
+    if account.balance.units >= 0:
+        lots = _with_lot(lots, lot) if amount.units else lots
+    elif balance.units > 0:
+        lots = _with_lot(lots, replace(lot, left=balance))
+    return _account(balance=balance, lots=lots, deposits=deposits, spent=account.spent)
 
 
 def _with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
@@ -592,45 +609,40 @@ def _with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
 def _debited(state: Subscriber, amount: Money, takes: Takes) -> Subscriber:
     if not amount.units:
         return state
-    return replace(state, account=_spent(state.account, amount, takes))
+    return _with_account(state, _spent(state.account, amount, takes))
 
 
 def _spent(account: Account, amount: Money, takes: Takes) -> Account:
     lots = _taken(account.lots, takes)
-    return Account(balance=account.balance - amount, lots=lots, deposits=account.deposits, spent=True)
+    return _account(balance=account.balance - amount, lots=lots, deposits=account.deposits, spent=True)
 
 
 def _taken(lots: tuple[Lot, ...], takes: Takes) -> tuple[Lot, ...]:
     if len(lots) == 1 and len(takes) == 1 and lots[0].id == takes[0].lot:
         left = lots[0].left - takes[0].amount
         only = lots[0]
-        return (Lot(id=only.id, left=left, received_at=only.received_at, method=only.method),) if left.units else ()
+        return (_lot(id=only.id, left=left, received_at=only.received_at, method=only.method),) if left.units else ()
     taken = {take.lot: take.amount for take in takes}
     rest = (replace(lot, left=lot.left - taken[lot.id]) if lot.id in taken else lot for lot in lots)
     return tuple(lot for lot in rest if lot.left.units)
 
 
 def _deposited(state: Subscriber, fact: DepositCredited, recorded: Recorded) -> Subscriber:
-    lot = Lot(id=recorded.id, left=fact.amount, received_at=fact.received_at, method=fact.method)
-    credited = _credited(state, fact.amount, lot)
-    account = replace(credited.account, deposits=credited.account.deposits + 1)
-    return replace(credited, account=account, standing=replace(state.standing, funded=True))
+    lot = _lot(id=recorded.id, left=fact.amount, received_at=fact.received_at, method=fact.method)
+    account = _filled(state.account, fact.amount, lot, deposits=state.account.deposits + 1)
+    standing = state.standing if state.standing.funded else replace(state.standing, funded=True)
+    return replace(state, account=account, standing=standing)
 
 
 def _used(state: Subscriber, fact: UsageCharged) -> Subscriber:
-    """Included units, then money, in one step: no fact is more frequent."""
-    changes: dict[str, Any] = {}
-    if fact.included:
-        rental = _rental(state, fact.number)
-        units = rental.units[fact.service]
-        left = Units(left=units.left - fact.included, until=units.until)
-        changes["rentals"] = {
-            **state.rentals,
-            fact.number: replace(rental, units={**rental.units, fact.service: left}),
-        }
-    if fact.amount.units:
-        changes["account"] = _spent(state.account, fact.amount, fact.paid_from)
-    return replace(state, **changes) if changes else state
+    """Included units, then money."""
+    paid = _debited(state, fact.amount, fact.paid_from)
+    if not fact.included:
+        return paid
+    rental = _rental(state, fact.number)
+    units = rental.units[fact.service]
+    left = _units(left=units.left - fact.included, until=units.until)
+    return _with_rental(paid, replace(rental, units={**rental.units, fact.service: left}))
 
 
 def _units_set(state: Subscriber, number: str, service: str, units: Units | None) -> Subscriber:
@@ -643,7 +655,7 @@ def _units_set(state: Subscriber, number: str, service: str, units: Units | None
 
 
 def _ordered(state: Subscriber, fact: OrderPlaced, recorded: Recorded) -> Subscriber:
-    order = Order(
+    order = _order(
         number=fact.number,
         service=fact.service,
         channels=fact.channels,
@@ -652,7 +664,7 @@ def _ordered(state: Subscriber, fact: OrderPlaced, recorded: Recorded) -> Subscr
         prepaid=fact.prepaid,
         placed_at=recorded.effective_at,
     )
-    item = Waiting(number=fact.number, since=recorded.effective_at, renewal=False)
+    item = _waiting(number=fact.number, since=recorded.effective_at, renewal=False)
     return replace(state, orders={**state.orders, fact.number: order}, queue=(*state.queue, item))
 
 
@@ -666,7 +678,7 @@ def _rented(state: Subscriber, fact: NumberRented, recorded: Recorded) -> Subscr
     order = state.orders.get(fact.number)
     if order is None or order.price is None:
         raise CorruptStream(f"{recorded.id}: {fact.number} was rented without a paid order")
-    rental = Rental(
+    rental = _new_rental(
         number=fact.number,
         service=fact.service,
         channels=fact.channels,
@@ -682,8 +694,11 @@ def _rented(state: Subscriber, fact: NumberRented, recorded: Recorded) -> Subscr
         channel_price=order.channel_price,
         units=order.units,
     )
-    connected = _standing(_without_order(state, fact.number), numbered=True, fee_invoice=None)
-    return _with_rental(connected, rental)
+    standing = state.standing
+    if not standing.numbered or standing.fee_invoice is not None:
+        standing = replace(standing, numbered=True, fee_invoice=None)
+    rentals = {**state.rentals, fact.number: rental}
+    return replace(_without_order(state, fact.number), standing=standing, rentals=rentals)
 
 
 def _autorenew_set(state: Subscriber, fact: AutorenewSet) -> Subscriber:

@@ -13,8 +13,11 @@ from domain.prices import fine_tax, usage_price
 from domain.queue import available
 from domain.refusals import Code, Refusal
 from domain.state import Rental
+from domain.values import maker
 
 MINUTE_SECONDS = 60
+_usage_charged = maker(UsageCharged)
+_call = maker(Call)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,9 @@ class Metered:
     call: Call
     charged: Money
     goes_on: bool
+
+
+_metered = maker(Metered)
 
 
 def metering(case: Case, request: ReportUsage) -> Refusal | Metered:
@@ -77,8 +83,8 @@ def _minutes(
     goes_on = not ended and not cut_off and _one_more(case, request, price)
     if cut_off or not (ended or goes_on or stale):
         _cut_off(case, request, price, tariff, elapsed, due - minutes)
-        return Metered(call=Call(elapsed_seconds=max(elapsed, before), ended=True), charged=charged, goes_on=False)
-    return Metered(call=Call(elapsed_seconds=max(elapsed, before), ended=ended), charged=charged, goes_on=goes_on)
+        return _metered(call=_call(elapsed_seconds=max(elapsed, before), ended=True), charged=charged, goes_on=False)
+    return _metered(call=_call(elapsed_seconds=max(elapsed, before), ended=ended), charged=charged, goes_on=goes_on)
 
 
 def _units(case: Case, request: ReportUsage, rental: Rental, price: UsagePrice, tariff: str) -> Refusal | Metered:
@@ -114,7 +120,7 @@ def _charge(
     amount = price.price * by_money
     tax, tax_amount = fine_tax(case, amount)
     charge = case.record(
-        UsageCharged(
+        _usage_charged(
             number=request.number,
             usage=request.usage,
             service=request.service,
@@ -176,4 +182,5 @@ def _affordable(case: Case, cost: Money) -> bool:
 
 
 def _with_tax(case: Case, net: Money) -> Money:
-    return net + fine_tax(case, net)[1]
+    tax, amount = fine_tax(case, net)
+    return net if tax is None else net + amount

@@ -1,5 +1,6 @@
 """Every fact is written and read back the same, under the names and in the envelope of CONTRACT §6."""
 
+import hmac
 import json
 import re
 from datetime import UTC, datetime
@@ -178,6 +179,11 @@ def test_the_salt_is_one_facts_own_under_one_ledgers_key() -> None:
     salts = {codec.salt_of(key, fact) for key in (KEY, b"o" * 32) for fact in ("s-1/1", "s-1/2", "s-1/11")}
     assert len(salts) == 6
     assert codec.salt_of(KEY, "s-1/1") == codec.salt_of(KEY, "s-1/1")
+
+
+@pytest.mark.parametrize("key", [b"k", KEY, b"k" * 64, b"k" * 65, b"k" * 200])
+def test_the_salt_is_the_first_half_of_an_hmac(key: bytes) -> None:
+    assert codec.salt_of(key, "s-1/7") == hmac.digest(key, b"s-1/7", "sha256")[:16].hex()
 
 
 def test_sequences_sort_as_text() -> None:

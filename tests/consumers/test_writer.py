@@ -27,7 +27,7 @@ TARIFF: dict[str, Any] = {
 
 @pytest.fixture(params=list(STORES))
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    opened = STORES[request.param](tmp_path / "ledger")
+    opened = STORES[request.param](tmp_path / "ledger", "")
     yield opened
     opened.close()
 

@@ -51,7 +51,7 @@ def test_a_crash_during_an_erasure_is_made_good_when_the_ledger_is_opened(tmp_pa
         personal = getattr(next(ledger.shard.past("s-1").newest_first()).fact, "personal", "")
         if recorded:
             writer.execute(command("c-2", "ErasePersonalData", {"reason": "asked for"}))
-            ledger.shard.commit(writer._group)
+            ledger.shard.commit(writer._open.group)
         ledger.keys.intend_to_erase("s-1")
     with EmbeddedLedger(tmp_path / "ledger") as ledger:
         assert ledger.keys.intended() == []
