@@ -121,6 +121,11 @@ class FencedLog:
         return self.index.position.sequence
 
     @property
+    def incarnation(self) -> int:
+        """Counts the takings over. Another one than before: somebody else may have written in between."""
+        return self._incarnation
+
+    @property
     def is_fenced(self) -> bool:
         """Whether another writer has taken over."""
         return self._state is _State.FENCED

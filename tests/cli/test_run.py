@@ -181,7 +181,7 @@ def test_a_second_process_waits_shortly_then_says_who_holds_the_ledger(call: Cal
         process.stdin.flush()
         process.stdout.readline()
         started = time.monotonic()
-        answer = call("run", "-", "--ledger", folder)
+        answer = call("run", DEMO, "--ledger", folder)
         waited = time.monotonic() - started
         beside = call("events", "--ledger", folder)
         process.stdin.close()

@@ -46,6 +46,7 @@ from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import create_topic
 from infra.servers import KafkaCluster
 from tests.contracts.kafka_writers import FENCED_EXIT
+from tests.support.memory_kafka import MemoryClients, MemoryCluster
 from tests.support.servers import new_topic
 
 # kafka-python leaves the sockets of a client that could not connect to the garbage collector.
@@ -62,9 +63,18 @@ def _left_sockets() -> Iterator[None]:
     gc.collect()
 
 
+@pytest.fixture(params=[pytest.param("kafka", marks=pytest.mark.xdist_group("kafka")), "memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> LogPlace:
+    """A new, empty log: on a real broker, and on the cluster in memory that stands in for one elsewhere."""
+    if request.param == "memory":
+        clients = MemoryClients(MemoryCluster())
+        return _place(KafkaSettings(bootstrap_servers="memory:1", clients=clients), tmp_path)
+    return _place(KafkaSettings(bootstrap_servers=request.getfixturevalue("kafka_address")), tmp_path)
+
+
 @pytest.fixture
-def place(kafka_address: str, tmp_path: Path) -> LogPlace:
-    """A new, empty log."""
+def real_place(kafka_address: str, tmp_path: Path) -> LogPlace:
+    """A new, empty log that other processes reach too."""
     return _place(KafkaSettings(bootstrap_servers=kafka_address), tmp_path)
 
 
@@ -188,18 +198,20 @@ class TestFencing:
                 second.append(_events("s-1", 3))
         assert [entry.version for entry in _read(log.place)] == [1, 2, 3]
 
-    def test_a_writer_paused_past_its_successor_is_fenced_when_it_wakes(self, place: LogPlace, tmp_path: Path) -> None:
+    def test_a_writer_paused_past_its_successor_is_fenced_when_it_wakes(
+        self, real_place: LogPlace, tmp_path: Path
+    ) -> None:
         """SIGSTOP, a successor, SIGCONT: everything acknowledged is there once, and the sleeper ends as fenced."""
-        with _child("append_for_ever", place, tmp_path / "paused") as child:
+        with _child("append_for_ever", real_place, tmp_path / "paused") as child:
             acknowledged = [int(_line(child)) for _ in range(20)]
             child.send_signal(signal.SIGSTOP)
-            with FencedLog(place) as successor:
+            with FencedLog(real_place) as successor:
                 successor.append(_events("s-1", 1))
                 child.send_signal(signal.SIGCONT)
                 assert child.wait(CHILD_LIMIT_S) == FENCED_EXIT
                 acknowledged += [int(line) for line in _rest(child)]
                 successor.append(_events("s-1", 2))
-        stored = _read(place)
+        stored = _read(real_place)
         assert set(acknowledged) <= {entry.sequence for entry in stored if entry.key != "s-1"}
         assert [entry.sequence for entry in stored] == list(range(1, len(stored) + 1))
 
@@ -288,26 +300,26 @@ class TestDoubt:
 
 
 class TestCrashes:
-    def test_killed_between_commit_and_index(self, place: LogPlace, tmp_path: Path) -> None:
+    def test_killed_between_commit_and_index(self, real_place: LogPlace, tmp_path: Path) -> None:
         """What Kafka has committed is found by the next writer, with the index that the dead one left."""
-        _begin(place)
-        with _child("die_between_commit_and_index", place, tmp_path) as child:
+        _begin(real_place)
+        with _child("die_between_commit_and_index", real_place, tmp_path) as child:
             assert child.wait(CHILD_LIMIT_S) == -signal.SIGKILL
-        with FencedLog(place) as log:
+        with FencedLog(real_place) as log:
             assert log.last_sequence == 3
             assert log.append(_events("s-1", 4)) == range(4, 5)
 
-    def test_killed_in_mid_transaction(self, place: LogPlace, tmp_path: Path) -> None:
+    def test_killed_in_mid_transaction(self, real_place: LogPlace, tmp_path: Path) -> None:
         """The fence ends the dead writer's transaction at once; nothing of it is ever read."""
-        _begin(place)
-        with _child("die_in_mid_transaction", place, tmp_path) as child:
+        _begin(real_place)
+        with _child("die_in_mid_transaction", real_place, tmp_path) as child:
             assert child.wait(CHILD_LIMIT_S) == -signal.SIGKILL
         started = time.monotonic()
-        with FencedLog(place) as log:
-            assert time.monotonic() - started < place.settings.transaction_timeout_ms / 1000 / 2
+        with FencedLog(real_place) as log:
+            assert time.monotonic() - started < real_place.settings.transaction_timeout_ms / 1000 / 2
             assert log.last_sequence == 1
             assert log.append(_events("s-1", 2)) == range(2, 3)
-        assert b"never committed" not in [entry.value for entry in _read(place)]
+        assert b"never committed" not in [entry.value for entry in _read(real_place)]
 
     def test_a_broker_killed_under_load_loses_and_doubles_nothing(
         self,
@@ -480,7 +492,7 @@ class TestBrokenLogs:
     def test_deleted_history(self, place: LogPlace) -> None:
         """Retention behind our back: the partition does not begin at its beginning."""
         _begin(place, appends=10)
-        with closing(KafkaAdminClient(**place.settings.for_admin())) as admin:
+        with closing(place.settings.clients.admin(**place.settings.for_admin())) as admin:
             admin.delete_records({TopicPartition(*place.partition): 5})
         with pytest.raises(HistoryDeleted, match="begins at offset 5, not 0"):
             FencedLog(place).open()
