@@ -39,8 +39,9 @@ live: $(TO_RUN) ## a whole live ledger on this machine with a sample load, until
 test: setup ## everything: rules, properties, contracts with real servers, style, scenarios
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-soak: setup ## the properties with many more examples, drawn anew each time
-	@$(BIN)/python -m pytest -n $(WORKERS) --examples $(EXAMPLES) tests/properties tests/model $(ARGS)
+soak: setup ## properties and simulations with many more examples, every scenario on Kafka, faults on three brokers
+	@$(BIN)/python -m pytest -n $(WORKERS) --examples $(EXAMPLES) tests/properties tests/model tests/simulation \
+		tests/scenarios/test_live_scenarios.py tests/faults $(ARGS)
 
 mutate: $(TO_TEST) ## mutation testing of domain/ by tests/domain; survivors are listed
 	@.ci/mutate $(MODULES)

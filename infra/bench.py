@@ -54,8 +54,20 @@ class Settings:
 @click.option("--saves", default=20_000, show_default=True, help="Plain saves of the library, for comparison.")
 @click.option("--grow-to", default=0, help="Facts to grow the ledger to, then measure a command again (e.g. 2000000).")
 @click.option("--long-stream", is_flag=True, help="Measure a subscriber with 100,000 facts beside one with ten.")
-def command(commands: int, subscribers: int, periods: int, saves: int, grow_to: int, long_stream: bool) -> None:
-    """Measure throughput, replay rate and memory, with the settings printed."""
+@click.option("--ledger", type=click.Choice(("folder", "kafka")), default="folder", help="What kind of ledger.")
+def command(
+    commands: int, subscribers: int, periods: int, saves: int, grow_to: int, long_stream: bool, ledger: str
+) -> None:
+    """Measure throughput, latency, replay rate and memory, with the settings printed.
+
+    With `--ledger kafka`, servers are those of SUBLEDGER_KAFKA and SUBLEDGER_POSTGRES, or started here.
+    """
+    if ledger == "kafka":
+        from infra.live import bench
+
+        for line in bench.report(commands, subscribers, saves):
+            click.echo(line)
+        return
     settings = Settings(
         commands=commands,
         subscribers=subscribers,

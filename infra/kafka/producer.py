@@ -13,7 +13,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from itertools import pairwise
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple, TypeVar
@@ -103,10 +102,19 @@ class FencedProducer:
         deadline = time.monotonic() + self._settings.commit_deadline_s
         producer, (topic, number) = self._producer, self._partition
         producer.begin_transaction()
-        sent = [producer.send(topic, record.value, record.key, record.headers, number) for record in records]
+        sent = [
+            producer.send(
+                topic,
+                record.value,
+                record.key,
+                record.headers,
+                number if record.partition is None else record.partition,
+            )
+            for record in records
+        ]
         acknowledged = [future.get(timeout=max(0.0, deadline - time.monotonic())) for future in sent]
+        _check_order([(answer.partition, answer.offset) for answer in acknowledged])
         stored = [Stored(answer.offset, answer.timestamp) for answer in acknowledged]
-        _check_order(stored)
         producer.commit_transaction()
         return stored
 
@@ -132,10 +140,13 @@ def _drop(producer: Any) -> None:
     producer._sender.force_close()
 
 
-def _check_order(stored: Sequence[Stored]) -> None:
-    offsets = [each.offset for each in stored]
-    if any(after <= before for before, after in pairwise(offsets)):
-        raise CommitDoubtful(f"the broker stored records out of order, at offsets {offsets}")
+def _check_order(places: Sequence[tuple[int, int]]) -> None:
+    """Within each partition the records stand in the order in which they were sent."""
+    last: dict[int, int] = {}
+    for partition, offset in places:
+        if offset <= last.get(partition, -1):
+            raise CommitDoubtful(f"the broker stored records out of order, at (partition, offset) {places}")
+        last[partition] = offset
 
 
 def _was_fenced(failed: Exception) -> bool:

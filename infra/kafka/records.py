@@ -92,6 +92,8 @@ class OutgoingRecord(NamedTuple):
     key: bytes | None
     value: bytes
     headers: list[Header]
+    partition: int | None = None
+    """None: the partition that the producer is of."""
 
     @property
     def size_bytes(self) -> int:

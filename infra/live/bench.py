@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self
@@ -50,10 +50,11 @@ def report(commands: int, subscribers: int, saves: int) -> Iterator[str]:
         yield f"one shard; {commands:,} commands, {subscribers:,} subscribers, a month; zstd batches; seed {SEED}"
         yield f"groups of up to {ledger.settings.group_commands} commands; servers on this machine, fsync as they do"
         yield ""
-        plain = library_saves(ledger.settings.dsn, saves)
-        yield _line("saves of eventsourcing on PostgreSQL", plain, "a second")
-        projected = library_projection(ledger.settings.dsn, saves)
-        yield _line("events through its ProjectionRunner", projected, "a second")
+        with _database(ledger.settings.dsn) as dsn:
+            plain = library_saves(dsn, saves)
+            yield _line("saves of eventsourcing on PostgreSQL", plain, "a second")
+            projected = library_projection(dsn, saves)
+            yield _line("events through its ProjectionRunner", projected, "a second")
         yield from _throughput(ledger, commands, subscribers, plain)
         yield from _latency(ledger, subscribers)
         yield from _restarts(ledger)
@@ -314,6 +315,18 @@ class _Summing(Projection[_Sums]):
     @singledispatchmethod
     def process_event(self, domain_event: Any, tracking: Tracking) -> None:
         self.view.add(str(domain_event.originator_id), tracking)
+
+
+@contextmanager
+def _database(dsn: str) -> Iterator[str]:
+    """An empty database on the same server, for as long as it is needed."""
+    name = f"bench_{uuid4().hex[:8]}"
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
+        try:
+            yield psycopg.conninfo.make_conninfo(dsn, dbname=name)
+        finally:
+            connection.execute(psycopg.sql.SQL("DROP DATABASE {} (FORCE)").format(psycopg.sql.Identifier(name)))
 
 
 def _library_environment(dsn: str) -> dict[str, str]:

@@ -22,13 +22,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from domain.money import Money
 from infra.contracts.balance_record import BalanceRecord
-from infra.kafka.errors import CorruptLog, Unreachable
+from infra.kafka.errors import CorruptLog, Fenced, Unreachable
+from infra.kafka.records import OutgoingRecord
 from infra.live import topics
 from infra.live.catalogue import LiveCatalogue
 from infra.live.following import Follower
 from infra.live.health import LATENCIES, SIZES, Health
 from infra.live.places import BALANCES
-from infra.live.sending import Sender
+from infra.live.sending import FencedSender
 from infra.live.settings import LiveSettings
 from infra.postgres.connecting import connect, try_lock
 from infra.postgres.keeping import Balance, BeforeCommit, PostgresViews, Prepared, ShardBatch
@@ -112,7 +113,7 @@ def open_postgres(settings: LiveSettings) -> ViewStore | None:
 class _Session:
     """The connections and what is in memory between two doubts."""
 
-    def __init__(self, store: ViewStore, follower: Follower, sender: Sender) -> None:
+    def __init__(self, store: ViewStore, follower: Follower, sender: FencedSender) -> None:
         self.store = store
         self.follower = follower
         self.sender = sender
@@ -187,7 +188,7 @@ class ProjectProcess:
             if self._session is not None:
                 self._follow(self._session)
                 self._check_topics()
-        except (psycopg.OperationalError, psycopg.InterfaceError, Unreachable) as failed:
+        except (psycopg.OperationalError, psycopg.InterfaceError, Unreachable, Fenced) as failed:
             self._lost(failed)
 
     def close(self) -> None:
@@ -215,7 +216,7 @@ class ProjectProcess:
             store.close()
             raise
         try:
-            sender = Sender(self._settings)
+            sender = FencedSender(self._settings, BALANCES, "project")
         except BaseException:
             follower.close()
             store.close()
@@ -271,14 +272,13 @@ class ProjectProcess:
         self._well_at = session.asked_at = self._clock()
         self._wait_s = RETRY_SECONDS
 
-    def _tell(self, sender: Sender, balances: Sequence[Balance]) -> None:
-        """Balances on their topic, every one acknowledged. Raises Unreachable."""
-        sent = []
+    def _tell(self, sender: FencedSender, balances: Sequence[Balance]) -> None:
+        """Balances on their topic, in one transaction. Raises Unreachable, Fenced."""
+        outgoing = []
         for one in balances:
             record = self._record(one)
-            sent.append(sender.send(BALANCES, record.value(), key=record.key, partition=one.shard))
-        for each in sent:
-            each.arrived()
+            outgoing.append(OutgoingRecord(record.key, record.value(), [], one.shard))
+        sender.send(outgoing)
 
     def _record(self, one: Balance) -> BalanceRecord:
         outstanding = Money(one.outstanding, one.currency) if self._has_invoices(one.regulations) else None

@@ -10,6 +10,9 @@ from kafka.errors import KafkaError  # type: ignore[import-untyped]
 
 from consumers.serving import Served
 from infra.kafka.errors import Unreachable
+from infra.kafka.producer import CommitDoubtful, FencedProducer
+from infra.kafka.reader import Partition
+from infra.kafka.records import OutgoingRecord
 from infra.live.places import DEAD_LETTERS, POSITION, REASON, REPLIES, position_of
 from infra.live.settings import LiveSettings
 
@@ -65,6 +68,39 @@ class Sender:
         """Ends it; what was not acknowledged may not have arrived."""
         with suppress(KafkaError):
             self._producer.close(timeout=CLOSE_LIMIT_S)
+
+
+class FencedSender:
+    """Batches of records, each one transaction; whoever is made later under the same name ends what this one can send.
+
+    So of two that tell the latest of something, a slow one never has the last word.
+    """
+
+    def __init__(self, settings: LiveSettings, topic: str, name: str) -> None:
+        """Takes over from a predecessor. Raises Unreachable, Fenced."""
+        place = Partition(settings.topic(topic), 0)
+        self._producer = FencedProducer(settings.clients, place, f"{settings.topics}.{name}")
+        try:
+            self._producer.fence()
+        except BaseException:
+            self._producer.discard()
+            raise
+
+    def send(self, records: Sequence[OutgoingRecord]) -> None:
+        """Returns when all are there. Raises Unreachable where that is not known, Fenced where another took over.
+
+        After either it is closed and never used again.
+        """
+        if not records:
+            return
+        try:
+            self._producer.commit(records)
+        except CommitDoubtful as doubt:
+            raise Unreachable(str(doubt)) from doubt
+
+    def close(self) -> None:
+        """Ends it without a word to the brokers."""
+        self._producer.discard()
 
 
 class Sent:
