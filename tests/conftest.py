@@ -17,6 +17,9 @@ SERVERS = {
 }
 """Fixture → the group of tests that one worker runs, so that each server is started once and brokers do not compete."""
 
+FURTHER_GROUPS = {"integration": "live", "faults": "hurt", "scenarios": "hurt"}
+"""Folder → a group of its own, so that two workers have about as much to do with servers."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--examples N`: properties look at N examples that are drawn anew (`make soak`)."""
@@ -37,4 +40,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         groups = [SERVERS[name] for name in getattr(item, "fixturenames", ()) if name in SERVERS]
         if groups:
-            item.add_marker(pytest.mark.xdist_group(groups[0]))
+            folder = item.path.parent.name
+            item.add_marker(pytest.mark.xdist_group(FURTHER_GROUPS.get(folder, groups[0])))
