@@ -131,7 +131,7 @@ def interruptible() -> None:
 
 
 def interrupted(folder: Path, how: signal.Signals) -> tuple[int, str]:
-    """Runs a third of the demo, sends the signal while more is waited for; answers with the exit code and what was said.
+    """Runs a third of the demo, sends the signal while more is waited for; the exit code, and what was said.
 
     The first lines fit twice into a pipe: nobody reads outcomes yet while they are being sent.
     """
