@@ -41,14 +41,14 @@ def decided(command: Command, decision: Decision, stored: Sequence[Stored], invo
         metered = decision.metered
         outcome["continue"] = metered.goes_on if metered else False
         outcome["charged"] = str(metered.charged) if metered else _nothing(decision.state)
-    outcome["events"] = _events(stored)
+    outcome["events"] = recorded_events(stored)
     return outcome
 
 
 def published(command_id: str, publication: Publication, stored: Sequence[Stored]) -> Outcome:
     """What a publication led to."""
     outcome = _verdict(command_id, publication.refusal, publication.basis, "UTC")
-    outcome["events"] = _events(stored)
+    outcome["events"] = recorded_events(stored)
     return outcome
 
 
@@ -76,7 +76,8 @@ def _verdict(command_id: str, refusal: Refusal | None, basis: str | None, zone: 
     return outcome
 
 
-def _events(stored: Sequence[Stored]) -> list[dict[str, Any]]:
+def recorded_events(stored: Sequence[Stored]) -> list[dict[str, Any]]:
+    """What an outcome says of the facts that its command recorded."""
     return [
         {
             "id": one.recorded.id,

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -179,7 +179,13 @@ class _Account(Aggregate):
 def plain_saves(count: int, folder: Path) -> float:
     """`app.save` calls a second, one event each, on the library's own SQLite recorder with its defaults."""
     folder.mkdir()
-    environment = {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(folder / "plain.db")}
+    return saves_a_second(
+        {"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(folder / "plain.db")}, count
+    )
+
+
+def saves_a_second(environment: Mapping[str, str], count: int) -> float:
+    """`app.save` calls a second, one event each, on whatever recorder the library's environment names."""
     application: Application[Any] = Application(env=environment)
     account = _Account()
     started = time.perf_counter()

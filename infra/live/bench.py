@@ -23,13 +23,12 @@ import orjson
 import psycopg
 from eventsourcing.application import Application
 from eventsourcing.dispatch import singledispatchmethod
-from eventsourcing.domain import Aggregate, event
 from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 from kafka import TopicPartition  # type: ignore[import-untyped]
 
-from infra.bench import SEED, mix
+from infra.bench import SEED, mix, saves_a_second
 from infra.live.places import COMMANDS, EVENTS, REPLIES
 from infra.live.sending import Sender
 from infra.live.settings import PREFIX, LiveSettings
@@ -275,15 +274,6 @@ def facts_and_bytes(settings: LiveSettings) -> tuple[int, int]:
     return facts, max(sizes)
 
 
-class _Account(Aggregate):
-    """The smallest aggregate that the library's documentation would write for a deposit."""
-
-    @event("Credited")
-    def credit(self, amount: str, reference: str) -> None:
-        self.amount = amount
-        self.reference = reference
-
-
 class _Sums(PostgresTrackingRecorder):
     """A view of one row an account, as the library's documentation would make it."""
 
@@ -342,19 +332,8 @@ def _library_environment(dsn: str) -> dict[str, str]:
 
 
 def library_saves(dsn: str, count: int) -> float:
-    """`app.save` calls a second, one event each, on the library's own PostgreSQL recorder with its defaults."""
-    application: Application[Any] = Application(env=_library_environment(dsn))
-    account = _Account()
-    started = time.perf_counter()
-    for number in range(count):
-        if number % 10 == 0:
-            account = _Account()
-        else:
-            account.credit("10.00", f"r-{number}")
-        application.save(account)
-    seconds = time.perf_counter() - started
-    application.close()
-    return count / seconds
+    """`app.save` calls a second on the library's own PostgreSQL recorder with its defaults."""
+    return saves_a_second(_library_environment(dsn), count)
 
 
 def library_projection(dsn: str, count: int) -> float:

@@ -23,7 +23,7 @@ from infra.live.health import Health
 from infra.live.places import COMMANDS, partition_of
 from infra.live.sending import Sender
 from infra.live.settings import LiveSettings, SettingsFault
-from infra.postgres.connecting import Connection, connect
+from infra.postgres.connecting import Connection, connect, first_line
 from infra.postgres.questions import ask
 from infra.views.calendar import Deadline, deadlines
 
@@ -187,7 +187,7 @@ class CalendarProcess:
             self._connection = None
         if time.monotonic() - self._well_at > ABSENT_LIMIT_S:
             raise failed
-        self._say.warning("begins again", error=str(failed).strip().partition("\n")[0])
+        self._say.warning("begins again", error=first_line(failed))
         self._stopping.wait(RETRY_SECONDS)
 
 

@@ -14,6 +14,7 @@ from threading import Lock
 
 from eventsourcing.persistence import PersistenceError
 
+from consumers.outcomes import recorded_events
 from consumers.ports import Answer, Group, Known, Stored, StoreError
 from domain.catalogue import Catalogue
 from domain.publishing import CatalogueState, evolve_publication
@@ -22,12 +23,11 @@ from infra.embedded.folder import initial_publications
 from infra.kafka.errors import Unreachable
 from infra.kafka.log import FencedLog
 from infra.kafka.reader import Batch, Partition, PartitionReader, written_end
-from infra.kafka.records import LogRecord
 from infra.kafka.settings import KafkaSettings
 from infra.live import notes, topics
-from infra.live.places import CATALOGUE, EVENTS, FACTS, catalogue_partition, headers_of, position_of
+from infra.live.places import CATALOGUE, EVENTS, FACTS, catalogue_partition, position_of
 from infra.live.settings import LiveSettings
-from infra.live.shard import KafkaShard, Remembered, shard_place
+from infra.live.shard import KafkaShard, Remembered, log_record, shard_place
 
 VISIBLE_POLL_S = 0.005
 TAIL_RECORDS = 16
@@ -97,7 +97,7 @@ class LiveCatalogue:
             last = known.first_sequence + known.facts - 1
             facts = [stored for stored in self._facts if known.first_sequence <= stored.sequence <= last]
         return Remembered(
-            outcome=notes.outcome_of(command_id, known.verdict, [_event(stored) for stored in facts]),
+            outcome=notes.outcome_of(command_id, known.verdict, recorded_events(facts)),
             position=position_of(catalogue_partition(self.founded().partitions), known.offset),
             fingerprint=known.fingerprint,
             impersonal=known.impersonal,
@@ -193,7 +193,7 @@ def found(settings: LiveSettings, key: bytes, partitions: int, *, sandbox: bool,
         live.close()
     with catalogue_log(settings, folder) as log:
         if log.last_sequence == 0:
-            records = [_record(stored, key) for stored in initial_publications()]
+            records = [log_record(stored, key) for stored in initial_publications()]
             log.append(records, notes=[notes.encode(notes.Note(through=-1, founding=founding))], after=0)
     return founding
 
@@ -224,19 +224,3 @@ def latest_instant(settings: KafkaSettings, partition: Partition) -> datetime | 
                 as_of = seen[-1].as_of if seen else None
                 return codec.parse_instant(as_of) if as_of else None
             wanted *= 4
-
-
-def _record(stored: Stored, key: bytes) -> LogRecord:
-    recorded = stored.recorded
-    type_, value = codec.encode(stored, key)
-    return LogRecord(recorded.subject, recorded.version, type_, value, headers_of(recorded.id, recorded.subject))
-
-
-def _event(stored: Stored) -> dict[str, object]:
-    recorded = stored.recorded
-    return {
-        "id": recorded.id,
-        "type": codec.CODERS[type(recorded.fact)].type,
-        "effective_at": codec.format_instant(recorded.effective_at),
-        "sequence": stored.sequence,
-    }

@@ -11,6 +11,7 @@ from infra.live.keys import WrongKey
 from infra.live.projecting import ServerAbsent
 from infra.live.settings import SettingsFault
 from infra.live.topics import WrongTopics
+from infra.postgres.connecting import first_line
 
 
 class Kind(Enum):
@@ -36,6 +37,6 @@ def diagnosis(error: Exception) -> tuple[Kind, str] | None:
         case PersistenceError() | ServerAbsent():
             return Kind.ABSENT, str(error)
         case PostgresError():
-            return Kind.ABSENT, f"PostgreSQL cannot be used: {str(error).strip().partition(chr(10))[0]}"
+            return Kind.ABSENT, f"PostgreSQL cannot be used: {first_line(error)}"
         case _:
             return None

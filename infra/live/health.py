@@ -14,7 +14,6 @@ from consumers.serving import Served
 
 LATENCIES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-CLOSE_LIMIT_S = 5.0
 
 
 class Health:

@@ -110,6 +110,17 @@ def verdict_of(outcome: Outcome) -> dict[str, Any]:
     return {name: value for name, value in outcome.items() if name not in {"command", "events"}}
 
 
+def event_of(value: bytes) -> dict[str, Any]:
+    """What an outcome says of a fact, from the fact's stored bytes."""
+    event = orjson.loads(value)
+    return {
+        "id": event["id"],
+        "type": event["type"],
+        "effective_at": event["effectiveat"],
+        "sequence": int(event["sequence"]),
+    }
+
+
 def outcome_of(command_id: str, verdict: dict[str, Any], events: Sequence[dict[str, Any]]) -> Outcome:
     """The outcome again, its fields in the order in which it was first answered."""
     return {"command": command_id, **verdict, "events": list(events)}

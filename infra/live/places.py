@@ -1,7 +1,6 @@
 """Where things are on Kafka: topics, partitions, positions (CONTRACT §7)."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from kafka.partitioner.default import murmur2  # type: ignore[import-untyped]
 
@@ -74,8 +73,3 @@ def catalogue_partition(partitions: int) -> int:
 def headers_of(fact_id: str, subject: str) -> tuple[tuple[str, bytes], ...]:
     """Headers of a fact behind the first three."""
     return (CONTENT_TYPE, ("ce_id", fact_id.encode()), ("ce_subject", subject.encode()))
-
-
-def timestamps_are_append_times(configs: dict[str, Any]) -> bool:
-    """Whether the broker, not the sender, says when a record came."""
-    return configs.get("message.timestamp.type") == "LogAppendTime"

@@ -31,7 +31,7 @@ from infra.live.health import LATENCIES, SIZES, Health
 from infra.live.places import BALANCES
 from infra.live.sending import FencedSender
 from infra.live.settings import LiveSettings
-from infra.postgres.connecting import connect, try_lock
+from infra.postgres.connecting import connect, first_line, try_lock
 from infra.postgres.keeping import Balance, BeforeCommit, PostgresViews, Prepared, ShardBatch
 from infra.postgres.rebuilding import open_current
 from infra.postgres.schema import Position
@@ -350,5 +350,5 @@ class ProjectProcess:
 
 
 def _sentence(failed: Exception) -> str:
-    """An exception's first line; libpq says much on several."""
-    return str(failed).strip().splitlines()[0] if str(failed).strip() else repr(failed)
+    """An exception's first line; its kind where it says nothing."""
+    return first_line(failed) or repr(failed)

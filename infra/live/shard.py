@@ -40,9 +40,7 @@ SELECT_CREDITED = (
     "SELECT j.value ->> 0, j.value ->> 1 FROM json_each(?) j "
     "JOIN deposits d ON d.subject = j.value ->> 0 AND d.reference = j.value ->> 1 LIMIT 1"
 )
-SELECT_RECORDED = (
-    "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events WHERE rowid BETWEEN ? AND ?"
-)
+SELECT_RECORDED = "SELECT state FROM stored_events WHERE rowid BETWEEN ? AND ? ORDER BY rowid"
 SELECT_PROGRESS = "SELECT through, as_of FROM progress"
 SELECT_SNAPSHOT = "SELECT shape, state FROM snapshots WHERE subject = ?"
 
@@ -73,6 +71,13 @@ def shard_place(settings: KafkaSettings, topic: str, partition: int, folder: Pat
         extensions=(ShardTables(),),
         record_format=FACTS,
     )
+
+
+def log_record(stored: Stored, key: bytes) -> LogRecord:
+    """A fact on its way to the log, salted under `key`."""
+    recorded = stored.recorded
+    type_, value = codec.encode(stored, key)
+    return LogRecord(recorded.subject, recorded.version, type_, value, headers_of(recorded.id, recorded.subject))
 
 
 class KafkaShard:
@@ -123,7 +128,7 @@ class KafkaShard:
         self._calls.clear()
         self._committed.release()
         self._require_new(group)
-        records = [self._record(stored) for stored in group.facts]
+        records = [log_record(stored, self._key) for stored in group.facts]
         beside = list(notes.of_group(self.through, _noted(group)))
         after = group.facts[0].sequence - 1 if group.facts else None
         incarnation = self._log.incarnation
@@ -160,11 +165,6 @@ class KafkaShard:
         row = self._committed.one(SELECT_PROGRESS, ())
         return (int(row[0]), row[1]) if row else (-1, None)
 
-    def _record(self, stored: Stored) -> LogRecord:
-        recorded = stored.recorded
-        type_, value = codec.encode(stored, self._key)
-        return LogRecord(recorded.subject, recorded.version, type_, value, headers_of(recorded.id, recorded.subject))
-
     def _remembered(self, command_id: str, subject: str, row: Sequence[Any]) -> Remembered:
         offset, fingerprint, without_personal, first, count, verdict = row
         return Remembered(
@@ -176,17 +176,9 @@ class KafkaShard:
 
     def _events(self, first: int, count: int) -> Iterator[dict[str, Any]]:
         """What an outcome says of the facts that its command recorded."""
-        if not count:
-            return
-        for sequence, subject, version, type_, state in self._committed.rows(
-            SELECT_RECORDED, (first, first + count - 1)
-        ):
-            yield {
-                "id": f"{subject}/{version}",
-                "type": type_,
-                "effective_at": orjson.loads(state)["effectiveat"],
-                "sequence": sequence,
-            }
+        if count:
+            for (value,) in self._committed.rows(SELECT_RECORDED, (first, first + count - 1)):
+                yield notes.event_of(value)
 
     def _snapshot(self, subject: str) -> State | None:
         row = self._committed.one(SELECT_SNAPSHOT, (subject,))

@@ -1,7 +1,7 @@
 """A ledger's topics: made once, and checked before anything relies on them and while it does (CONTRACT §7)."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType  # type: ignore[import-untyped]
@@ -9,7 +9,7 @@ from kafka.errors import KafkaError  # type: ignore[import-untyped]
 
 from infra.kafka.errors import Unreachable
 from infra.kafka.topics import create_topic
-from infra.live.places import COMMANDS, TOPICS, Topic, timestamps_are_append_times
+from infra.live.places import COMMANDS, TOPICS, Topic
 from infra.live.settings import LiveSettings
 
 MANY_BROKERS = 3
@@ -41,20 +41,14 @@ def create(settings: LiveSettings, partitions: int) -> list[str]:
 
 def partitions_found(settings: LiveSettings) -> int:
     """How many partitions the topic of commands has. Raises Unreachable."""
-    try:
-        with closing(settings.clients.clients.admin(**settings.clients.for_admin())) as admin:
-            return partition_count(admin, settings.topic(COMMANDS)) or 0
-    except KafkaError as failed:
-        raise Unreachable(f"no broker answered at {settings.brokers}: {failed!r}") from failed
+    with _admin(settings, f"no broker answered at {settings.brokers}") as admin:
+        return partition_count(admin, settings.topic(COMMANDS)) or 0
 
 
 def is_missing(settings: LiveSettings, topic: str) -> bool:
     """Whether the brokers know no topic of that name (`catalogue.v1`). Raises Unreachable."""
-    try:
-        with closing(settings.clients.clients.admin(**settings.clients.for_admin())) as admin:
-            return partition_count(admin, settings.topic(topic)) is None
-    except KafkaError as failed:
-        raise Unreachable(f"no broker answered at {settings.brokers}: {failed!r}") from failed
+    with _admin(settings, f"no broker answered at {settings.brokers}") as admin:
+        return partition_count(admin, settings.topic(topic)) is None
 
 
 def check(settings: LiveSettings, partitions: int) -> None:
@@ -65,13 +59,10 @@ def check(settings: LiveSettings, partitions: int) -> None:
 
 
 def _faults(settings: LiveSettings, partitions: int) -> Iterator[str]:
-    try:
-        with closing(settings.clients.clients.admin(**settings.clients.for_admin())) as admin:
-            brokers = len(admin.describe_cluster()["brokers"])
-            for topic in TOPICS:
-                yield from _topic_faults(admin, settings.topic(topic.name), topic, partitions, brokers)
-    except KafkaError as failed:
-        raise Unreachable(f"the topics could not be checked: {failed!r}") from failed
+    with _admin(settings, "the topics could not be checked") as admin:
+        brokers = len(admin.describe_cluster()["brokers"])
+        for topic in TOPICS:
+            yield from _topic_faults(admin, settings.topic(topic.name), topic, partitions, brokers)
 
 
 def _topic_faults(admin: Any, name: str, topic: Topic, partitions: int, brokers: int) -> Iterator[str]:
@@ -92,8 +83,9 @@ def _config_faults(name: str, topic: Topic, configs: Mapping[str, str], brokers:
                 yield f"{name}: {setting} is {configs.get(setting)}, and history would be lost; expected {wanted}"
     elif configs.get("cleanup.policy") != topic.configs["cleanup.policy"]:
         yield f"{name}: cleanup.policy is {configs.get('cleanup.policy')}, expected {topic.configs['cleanup.policy']}"
-    if "message.timestamp.type" in topic.configs and not timestamps_are_append_times(dict(configs)):
-        yield f"{name}: message.timestamp.type is {configs.get('message.timestamp.type')}, expected LogAppendTime"
+    clock = topic.configs.get("message.timestamp.type")
+    if clock is not None and configs.get("message.timestamp.type") != clock:
+        yield f"{name}: message.timestamp.type is {configs.get('message.timestamp.type')}, expected {clock}"
     in_sync = int(configs.get("min.insync.replicas", "1"))
     if brokers >= MANY_BROKERS and in_sync < LEAST_IN_SYNC:
         yield f"{name}: min.insync.replicas is {in_sync} on {brokers} brokers, expected {LEAST_IN_SYNC}"
@@ -112,8 +104,15 @@ def configs_of(admin: Any, name: str) -> dict[str, str]:
 
 
 def _broker_count(settings: LiveSettings) -> int:
+    with _admin(settings, f"no broker answered at {settings.brokers}") as admin:
+        return len(admin.describe_cluster()["brokers"])
+
+
+@contextmanager
+def _admin(settings: LiveSettings, otherwise: str) -> Iterator[Any]:
+    """A client to ask and tell the cluster by. Raises Unreachable, which begins with `otherwise`."""
     try:
         with closing(settings.clients.clients.admin(**settings.clients.for_admin())) as admin:
-            return len(admin.describe_cluster()["brokers"])
+            yield admin
     except KafkaError as failed:
-        raise Unreachable(f"no broker answered at {settings.brokers}: {failed!r}") from failed
+        raise Unreachable(f"{otherwise}: {failed!r}") from failed

@@ -10,7 +10,6 @@ again: what was committed is answered from the index. Fenced: the shard is given
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import orjson
 import structlog
@@ -122,7 +121,7 @@ class ShardWorker:
         through = store.through
         started = time.perf_counter()
         # A publication in the batch stores what was decided before it, up to the command before the batch at least.
-        served = serve(writer, self._shard, batch, _parsed)
+        served = serve(writer, self._shard, batch, orjson.loads)
         store.through = max(through, batch[-1].offset)
         decided = time.perf_counter()
         writer.commit()
@@ -154,7 +153,3 @@ class ShardWorker:
             if part is not None:
                 part.close()
         self._store = self._publications = self._writer = None
-
-
-def _parsed(value: bytes) -> Any:
-    return orjson.loads(value)

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -40,8 +40,6 @@ CORRUPT_LIMIT = 3
 """How often a shard whose log cannot be right is opened anew before the process ends with the diagnosis."""
 ABSENT_LIMIT_S = 60.0
 """How long the brokers may be absent before the process ends and leaves waiting to whoever restarts it."""
-
-Beat = Callable[[str], None]
 
 
 class ShardThread:

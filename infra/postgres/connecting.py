@@ -71,3 +71,8 @@ def try_lock(connection: Connection, purpose: str, schema: str) -> bool:
     question = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
     row = RawCursor(connection).execute(question.encode(), (f"subledger/{schema}/{purpose}",)).fetchone()
     return bool(row and row[0])
+
+
+def first_line(error: Exception) -> str:
+    """An exception's first line, for logs and people: libpq says much on several."""
+    return str(error).strip().partition("\n")[0]

@@ -16,7 +16,7 @@ from psycopg.errors import DataError, IntegrityError, InvalidSchemaName, Undefin
 from infra.live.notes import Answered
 from infra.postgres import schema
 from infra.postgres.arrays import literal
-from infra.postgres.connecting import Connection
+from infra.postgres.connecting import Connection, first_line
 from infra.postgres.schema import BEGINNING, CATALOGUE_SHARD, Position
 from infra.postgres.statements import executions_of
 from infra.views.folding import Folding
@@ -164,7 +164,7 @@ class PostgresViews:
         try:
             self._transact(prepared, before_commit)
         except (IntegrityError, DataError) as wrong:
-            raise RowsRefused(f"PostgreSQL refused rows of the batch: {_first_line(wrong)}") from wrong
+            raise RowsRefused(f"PostgreSQL refused rows of the batch: {first_line(wrong)}") from wrong
 
     def _transact(self, prepared: Prepared, before_commit: BeforeCommit | None) -> None:
         cursor = RawCursor(self._connection)
@@ -282,7 +282,3 @@ def _numbers(column: Sequence[int]) -> str:
 
 def _texts(column: Sequence[str]) -> str:
     return literal(column, is_text=True)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

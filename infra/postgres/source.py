@@ -209,7 +209,7 @@ class PostgresSource:
         self, subject: str, command_id: str, shard: int, offset: int, first: int, facts: int, verdict: str
     ) -> Answer:
         """The command from its topic, the outcome from its verdict and its facts."""
-        events = [_event(value) for (value,) in self.rows(SELECT_RECORDED, shard, first, first + facts)]
+        events = [notes.event_of(value) for (value,) in self.rows(SELECT_RECORDED, shard, first, first + facts)]
         return Answer(
             subject=subject,
             command_id=command_id,
@@ -266,14 +266,3 @@ def _goal(text: str) -> tuple[int, int]:
     if topic not in (EVENTS, CATALOGUE) or not shard.isdecimal() or not sequence.isdecimal():
         raise UnreadablePosition(f"expected a position such as {EVENTS}/3/1881, found {text}")
     return CATALOGUE_SHARD if topic == CATALOGUE else int(shard), int(sequence)
-
-
-def _event(value: bytes) -> dict[str, Any]:
-    """A fact as outcomes list it."""
-    event = orjson.loads(value)
-    return {
-        "id": event["id"],
-        "type": event["type"],
-        "effective_at": event["effectiveat"],
-        "sequence": int(event["sequence"]),
-    }
