@@ -251,7 +251,11 @@ class WriteProcess:
         self._metrics.lag.labels(str(number)).set(shard.backlog)
 
     def _seek(self, partition: Any, shard: ShardThread) -> None:
-        """To the hint, where that is not beyond what the index says. Raises CorruptLog where commands were lost."""
+        """To the hint, where that is not beyond what the index says.
+
+        A first hint is written before anything is decided: without one nobody could say whose replies a crash swallowed.
+        Raises CorruptLog where commands were lost, KafkaError where the group is not settled yet.
+        """
         assert shard.start_offset is not None
         limit_ms = self._settings.clients.request_timeout_ms
         first = self._consumer.beginning_offsets([partition], timeout_ms=limit_ms)[partition]
@@ -262,10 +266,10 @@ class WriteProcess:
             )
         hint = self._consumer.committed(partition, timeout_ms=limit_ms)
         start = min(hint, shard.start_offset) if hint is not None else shard.start_offset
-        self._consumer.seek(partition, max(start, first))
-        self._consumer.resume(partition)
         if hint is None:
             self._commit({shard.number: start})
+        self._consumer.seek(partition, max(start, first))
+        self._consumer.resume(partition)
         shard.is_seeked = True
 
     def _end(self, number: int, shard: ShardThread) -> None:
@@ -299,13 +303,13 @@ class WriteProcess:
             if reached is not None:
                 hints[shard.number] = reached
         if hints:
-            self._commit(hints)
+            with suppress(KafkaError):  # A hint that is not written costs the reading of what was answered.
+                self._commit(hints)
 
     def _commit(self, hints: dict[int, int]) -> None:
-        """A hint that is not written costs the reading of what was answered."""
+        """Writes hints to the group. Raises KafkaError where they were not taken."""
         offsets = {self._partition(number): OffsetAndMetadata(offset, "", -1) for number, offset in hints.items()}
-        with suppress(KafkaError):
-            self._consumer.commit(offsets, timeout_ms=self._settings.clients.request_timeout_ms)
+        self._consumer.commit(offsets, timeout_ms=self._settings.clients.request_timeout_ms)
 
     def _close(self) -> None:
         self._health.ready(False)

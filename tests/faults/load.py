@@ -72,7 +72,16 @@ class Load:
 
     def wait_answered(self) -> None:
         """Returns when everything that was acknowledged has been answered."""
-        wait_until(lambda: not set(self.acknowledged) - self.answered, ANSWER_LIMIT_S, "an answer to every command")
+        try:
+            wait_until(lambda: not self.unanswered, ANSWER_LIMIT_S, "an answer to every command")
+        except AssertionError as late:
+            missing = self.unanswered
+            raise AssertionError(f"{late}; {len(missing)} have none, {missing[:3]} to {missing[-3:]}") from late
+
+    @property
+    def unanswered(self) -> list[str]:
+        """Positions of commands that were acknowledged and not answered, in order."""
+        return sorted(set(self.acknowledged) - self.answered, key=lambda one: [int(part) for part in one.split("/")[1:]])
 
     def wait_for_answers(self, more: int, limit_s: float = ANSWER_LIMIT_S) -> None:
         """Returns when so many more answers have come."""
