@@ -91,6 +91,18 @@ class Group:
             part.clear()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """What a group of commands will ask its store for, each with its subject first."""
+
+    commands: list[tuple[str, str]] = field(default_factory=list)
+    """Command ids: whether they were answered before."""
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    """Calls and messages: how far they were reported."""
+    references: list[tuple[str, str]] = field(default_factory=list)
+    """References of deposits: whether they were credited."""
+
+
 class ShardStore(Protocol):
     """The facts of one shard, and what was answered to each command."""
 
@@ -109,8 +121,8 @@ class ShardStore(Protocol):
     def answer(self, subject: str, command_id: str) -> Known | None:
         """What was answered to that command before."""
 
-    def prepare(self, commands: Sequence[tuple[str, str]], calls: Sequence[tuple[str, str]]) -> None:
-        """Looks up at once what the next group will ask for one by one: (subject, command id), (subject, usage)."""
+    def prepare(self, inquiry: Inquiry) -> None:
+        """Looks up at once what the next group will ask for one by one."""
 
     def commit(self, group: Group) -> None:
         """Stores the group, all or nothing; raises StoreError where that is not known to have happened."""

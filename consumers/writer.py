@@ -13,12 +13,13 @@ from typing import Any
 from consumers import outcomes
 from consumers.intake import read_command
 from consumers.outcomes import Outcome
-from consumers.ports import Answer, CatalogueStore, Group, Known, Sealer, ShardStore, Stored, StoresBeside
+from consumers.ports import Answer, CatalogueStore, Group, Inquiry, Known, Sealer, ShardStore, Stored, StoresBeside
 from domain.case import Call, Past
 from domain.commands import (
     CATALOGUE_SUBJECT,
     AdvanceClock,
     Command,
+    CreditDeposit,
     RegisterSubscriber,
     ReportUsage,
     Sealed,
@@ -39,7 +40,7 @@ STATES_IN_MEMORY = 20_000
 """Subscribers kept in memory; the others are loaded from their snapshot when a command names them."""
 SNAPSHOT_EVERY_FACTS = 100
 """A stream is never folded from further back than this."""
-USAGE = ReportUsage.__name__
+USAGE, DEPOSIT = ReportUsage.__name__, CreditDeposit.__name__
 WITH_PERSONAL_DATA = (RegisterSubscriber, TransferAgreement)
 RECORDS_NOTHING = frozenset({Code.COMMAND_ID_REUSED, Code.TIME_WENT_BACKWARDS})
 
@@ -105,14 +106,17 @@ class Writer:
 
     def prepare(self, values: Sequence[Any]) -> None:
         """Lets the store look up at once what these commands will ask for; it changes no outcome."""
-        commands, calls = [], []
+        inquiry = Inquiry()
         for value in values:
             if isinstance(value, dict) and isinstance(subject := value.get("subscriber"), str):
                 if isinstance(identity := value.get("id"), str):
-                    commands.append((subject, identity))
-                if value.get("type") == USAGE and isinstance(data := value.get("data"), dict):
-                    calls.append((subject, str(data.get("usage"))))
-        self._shard.prepare(commands, calls)
+                    inquiry.commands.append((subject, identity))
+                kind, data = value.get("type"), value.get("data")
+                if kind == USAGE and isinstance(data, dict):
+                    inquiry.calls.append((subject, str(data.get("usage"))))
+                elif kind == DEPOSIT and isinstance(data, dict):
+                    inquiry.references.append((subject, str(data.get("reference"))))
+        self._shard.prepare(inquiry)
 
     def follow_catalogue(self) -> None:
         """Takes in what other shards' writers have published meanwhile."""

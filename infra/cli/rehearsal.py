@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from consumers.ports import Answer, Group, Known, Stored
+from consumers.ports import Answer, Group, Inquiry, Known, Stored
 from consumers.writer import Writer
 from domain.case import Call, Past
 from domain.commands import CATALOGUE_SUBJECT
@@ -86,7 +86,7 @@ class RehearsalShard:
     def past(self, subject: str) -> Past:
         return RehearsalPast(self, self._real.past(subject), subject)
 
-    def prepare(self, commands: Sequence[tuple[str, str]], calls: Sequence[tuple[str, str]]) -> None:
+    def prepare(self, inquiry: Inquiry) -> None:
         """Nothing: a rehearsal has no hurry."""
 
     def answer(self, subject: str, command_id: str) -> Known | None:

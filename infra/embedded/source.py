@@ -12,7 +12,7 @@ from domain.case import Past
 from domain.commands import CATALOGUE_SUBJECT
 from domain.state import State
 from infra.embedded.folder import NoLedger
-from infra.embedded.stores import StoredPast, folded, last_instant, stored_answer, stored_snapshot
+from infra.embedded.stores import LookedUp, StoredPast, folded, last_instant, stored_answer, stored_snapshot
 from infra.views.log import Entry, SqliteLog
 from infra.views.opening import OpenViews, open_views
 from infra.views.runner import Progress, Runner
@@ -112,7 +112,7 @@ class EmbeddedSource:
         return folded(self._log, subject, stored_snapshot(self._log, subject))
 
     def past(self, subject: str) -> Past:
-        return StoredPast(self._log, subject, {})
+        return StoredPast(self._log, subject, LookedUp())
 
     def ask(self, view: str, name: str, *parameters: Parameter) -> Iterator[Any]:
         return iter(self._views.execute(question(view, name).sql, parameters))

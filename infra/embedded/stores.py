@@ -1,6 +1,6 @@
 """The ports of `consumers/` on the embedded application: the shard, the catalogue, a subject's past."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import orjson
 from eventsourcing.persistence import PersistenceError
 
-from consumers.ports import Answer, Group, Stored, StoreError
+from consumers.ports import Answer, Group, Inquiry, Stored, StoreError
 from domain.case import Call
 from domain.commands import CATALOGUE_SUBJECT
 from domain.facts import Recorded
@@ -28,6 +28,10 @@ SELECT_ANSWERS = (
 SELECT_CALLS = (
     "SELECT k.subject, k.usage, k.elapsed_seconds, k.ended FROM json_each(?) j "
     "JOIN calls k ON k.subject = j.value ->> 0 AND k.usage = j.value ->> 1"
+)
+SELECT_DEPOSITS = (
+    "SELECT d.subject, d.reference, d.version FROM json_each(?) j "
+    "JOIN deposits d ON d.subject = j.value ->> 0 AND d.reference = j.value ->> 1"
 )
 SELECT_CALL = "SELECT elapsed_seconds, ended FROM calls WHERE subject = ? AND usage = ?"
 SELECT_DEPOSIT = "SELECT version FROM deposits WHERE subject = ? AND reference = ?"
@@ -54,7 +58,7 @@ class EmbeddedShard:
         self._prepared: set[str] = set()
         self._strangers: set[str] | None = None
         self._answers: dict[tuple[str, str], Answer | None] = {}
-        self._calls: dict[tuple[str, str], Call | None] = {}
+        self._looked_up = LookedUp()
 
     def sequence(self) -> int:
         return self._recorder.max_notification_id() or 0
@@ -68,15 +72,15 @@ class EmbeddedShard:
         return folded(self._recorder, subject, stored_snapshot(self._recorder, subject))
 
     def past(self, subject: str) -> "StoredPast":
-        return StoredPast(self._recorder, subject, self._calls)
+        return StoredPast(self._recorder, subject, self._looked_up)
 
-    def prepare(self, commands: Sequence[tuple[str, str]], calls: Sequence[tuple[str, str]]) -> None:
-        self._prepared, self._strangers = {subject for subject, _ in commands}, None
-        self._answers = dict.fromkeys(commands)
-        for subject, identity, command, outcome in self._recorder.rows(SELECT_ANSWERS, (orjson.dumps(commands),)):
+    def prepare(self, inquiry: Inquiry) -> None:
+        asked = inquiry.commands
+        self._prepared, self._strangers = {subject for subject, _ in asked}, None
+        self._answers = dict.fromkeys(asked)
+        for subject, identity, command, outcome in self._recorder.rows(SELECT_ANSWERS, (orjson.dumps(asked),)):
             self._answers[subject, identity] = _answer(subject, identity, command, outcome)
-        self._calls.clear()
-        self._calls.update(reported(self._recorder, calls))
+        self._looked_up.ask(self._recorder, inquiry)
 
     def _without_facts(self) -> set[str]:
         """Subjects of the prepared commands that have no fact: a group that registers many looks them up at once."""
@@ -91,6 +95,7 @@ class EmbeddedShard:
         return stored_answer(self._recorder, subject, command_id)
 
     def commit(self, group: Group) -> None:
+        self._forget_what_was_looked_up()
         if not group.answers:
             return
         with _naming(group):
@@ -99,6 +104,7 @@ class EmbeddedShard:
 
     def begin_commit(self, group: Group) -> Callable[[], None]:
         """As `commit`, beside what the caller does next; the answer waits for it."""
+        self._forget_what_was_looked_up()
         if not group.answers:
             return _nothing
         stored = self._recorder.insert_beside(**self._rows(group), after=partial(self._take_snapshots, group))
@@ -110,11 +116,14 @@ class EmbeddedShard:
 
         return wait
 
-    def _rows(self, group: Group) -> dict[str, Any]:
-        """What the recorder inserts for the group; what was looked up before it is looked up no more."""
+    def _forget_what_was_looked_up(self) -> None:
+        """It was true before this commit, and before the one that was still on its way when it was looked up."""
         self._prepared, self._strangers = set(), None
         self._answers.clear()
-        self._calls.clear()
+        self._looked_up.clear()
+
+    def _rows(self, group: Group) -> dict[str, Any]:
+        """What the recorder inserts for the group."""
         return {
             "stored_events": [self._application.mapper.to_stored_event(stored) for stored in group.facts],  # type: ignore[arg-type]
             "first_id": group.facts[0].sequence if group.facts else None,
@@ -180,30 +189,49 @@ def last_instant(recorder: Rows) -> datetime | None:
     return codec.parse_instant(row[0]) if row else None
 
 
-def reported(recorder: Rows, calls: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Call | None]:
-    """How far each of these calls has been reported; None of those that were not."""
-    found: dict[tuple[str, str], Call | None] = dict.fromkeys(calls)
-    for subject, usage, elapsed, ended in recorder.rows(SELECT_CALLS, (orjson.dumps(calls),)):
-        found[subject, usage] = Call(elapsed_seconds=elapsed, ended=bool(ended))
-    return found
+class LookedUp:
+    """What was looked up for a whole group at once: None of what is not stored."""
+
+    def __init__(self) -> None:
+        self.calls: dict[tuple[str, str], Call | None] = {}
+        self.references: dict[tuple[str, str], int | None] = {}
+
+    def ask(self, recorder: Rows, inquiry: Inquiry) -> None:
+        """Looks up what a group will ask for, in place of what the one before asked for."""
+        self.calls = dict.fromkeys(inquiry.calls)
+        if inquiry.calls:
+            for subject, usage, elapsed, ended in recorder.rows(SELECT_CALLS, (orjson.dumps(inquiry.calls),)):
+                self.calls[subject, usage] = Call(elapsed_seconds=elapsed, ended=bool(ended))
+        self.references = dict.fromkeys(inquiry.references)
+        if inquiry.references:
+            for subject, reference, version in recorder.rows(SELECT_DEPOSITS, (orjson.dumps(inquiry.references),)):
+                self.references[subject, reference] = int(version)
+
+    def clear(self) -> None:
+        """Forgets it: from now on each is looked up by itself."""
+        self.calls, self.references = {}, {}
 
 
 class StoredPast:
     """A subject's facts, looked up one by one."""
 
-    def __init__(self, recorder: Rows, subject: str, calls: Mapping[tuple[str, str], Call | None]) -> None:
+    def __init__(self, recorder: Rows, subject: str, looked_up: LookedUp) -> None:
         self._recorder = recorder
         self._subject = subject
-        self._prepared_calls = calls
+        self._looked_up = looked_up
 
     def call(self, usage: str) -> Call | None:
-        if (self._subject, usage) in self._prepared_calls:
-            return self._prepared_calls[self._subject, usage]
-        row = self._recorder.one(SELECT_CALL, (self._subject, usage))
+        key = (self._subject, usage)
+        if key in self._looked_up.calls:
+            return self._looked_up.calls[key]
+        row = self._recorder.one(SELECT_CALL, key)
         return Call(elapsed_seconds=row[0], ended=bool(row[1])) if row else None
 
     def deposit(self, reference: str) -> int | None:
-        row = self._recorder.one(SELECT_DEPOSIT, (self._subject, reference))
+        key = (self._subject, reference)
+        if key in self._looked_up.references:
+            return self._looked_up.references[key]
+        row = self._recorder.one(SELECT_DEPOSIT, key)
         return int(row[0]) if row else None
 
     def fact(self, version: int) -> Recorded | None:

@@ -1,5 +1,6 @@
 """What the long-running processes have in common: settings, logs, the endpoint, and a clean stop on TERM and INT."""
 
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from infra.live.settings import LiveSettings, load
 
 SWITCH_SECONDS = 0.0005
 """How long a thread that computes keeps others waiting; with Python's 5 ms, what brokers say is heard late."""
+
+COLLECT_AFTER_ALLOCATIONS = 100_000
+"""Records, facts and futures make few cycles; looking for some after every 700 allocations took a tenth of the time."""
 
 
 class Process(Protocol):
@@ -29,6 +33,7 @@ def run(name: str, make: Callable[[LiveSettings, Health], Process]) -> None:
     """Runs a process of this environment's ledger until it is told to stop."""
     settings = load()
     sys.setswitchinterval(SWITCH_SECONDS)
+    gc.set_threshold(COLLECT_AFTER_ALLOCATIONS)
     logs.configure(name)
     say = structlog.get_logger()
     with Health(name, settings.metrics_host, settings.metrics_port) as health:

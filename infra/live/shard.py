@@ -11,12 +11,11 @@ from typing import Any
 import orjson
 from eventsourcing.persistence import PersistenceError
 
-from consumers.ports import Answer, Group, Known, Stored, StoreError, impersonal
-from domain.case import Call
+from consumers.ports import Answer, Group, Inquiry, Known, Stored, StoreError, impersonal
 from domain.state import State
 from infra import codec, snapshots
 from infra.embedded.recorder import CommittedRows
-from infra.embedded.stores import StoredPast, folded, reported
+from infra.embedded.stores import LookedUp, StoredPast, folded
 from infra.kafka.log import FencedLog
 from infra.kafka.mirror import LogPlace
 from infra.kafka.reader import Partition
@@ -90,7 +89,7 @@ class KafkaShard:
         self._partition = log.place.partition.number if commands_partition is None else commands_partition
         self._committed = CommittedRows(str(log.place.index_file))
         self._answers: dict[tuple[str, str], Remembered | None] = {}
-        self._calls: dict[tuple[str, str], Call | None] = {}
+        self._looked_up = LookedUp()
         self.through = self._progress()[0]
         """Offset of the last command dealt with; whoever reads the commands moves it on before each commit."""
 
@@ -105,15 +104,14 @@ class KafkaShard:
         return folded(self._committed, subject, self._snapshot(subject))
 
     def past(self, subject: str) -> StoredPast:
-        return StoredPast(self._committed, subject, self._calls)
+        return StoredPast(self._committed, subject, self._looked_up)
 
-    def prepare(self, commands: Sequence[tuple[str, str]], calls: Sequence[tuple[str, str]]) -> None:
-        self._answers = dict.fromkeys(commands)
-        rows = list(self._committed.rows(SELECT_ANSWERS, (orjson.dumps(commands),)))
+    def prepare(self, inquiry: Inquiry) -> None:
+        self._answers = dict.fromkeys(inquiry.commands)
+        rows = list(self._committed.rows(SELECT_ANSWERS, (orjson.dumps(inquiry.commands),)))
         for subject, command_id, *row in rows:
             self._answers[subject, command_id] = self._remembered(command_id, subject, row)
-        self._calls.clear()
-        self._calls.update(reported(self._committed, calls))
+        self._looked_up.ask(self._committed, inquiry)
 
     def answer(self, subject: str, command_id: str) -> Known | None:
         if (subject, command_id) in self._answers:
@@ -122,11 +120,11 @@ class KafkaShard:
         return None if row is None else self._remembered(command_id, subject, row)
 
     def commit(self, group: Group) -> None:
+        self._answers.clear()
+        self._looked_up.clear()
+        self._committed.release()
         if not group.answers:
             return
-        self._answers.clear()
-        self._calls.clear()
-        self._committed.release()
         self._require_new(group)
         records = [log_record(stored, self._key) for stored in group.facts]
         beside = list(notes.of_group(self.through, _noted(group)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from consumers.ports import Answer, Group, Stored, StoreError
+from consumers.ports import Answer, Group, Inquiry, Stored, StoreError
 from domain.case import Call
 from domain.catalogue import Catalogue
 from domain.commands import CATALOGUE_SUBJECT
@@ -43,7 +43,7 @@ class MemoryShard:
             state = replace(state, as_of=max(state.as_of, instant))
         return resumed(state) if isinstance(state, Subscriber) else state
 
-    def prepare(self, commands: Sequence[tuple[str, str]], calls: Sequence[tuple[str, str]]) -> None:
+    def prepare(self, inquiry: Inquiry) -> None:
         """Nothing: everything is at hand."""
 
     def past(self, subject: str) -> "MemoryPast":
