@@ -95,10 +95,7 @@ class Group:
         """Kafka has committed it; `stored` is where each outgoing record is."""
         for sequence, (record, place) in enumerate(self._records, self._first):
             where = stored[place]
-            self.entries.append(
-                Entry(sequence, *record[:4], where.offset, where.timestamp_ms, self.outgoing[place].headers)
-            )
-
+            self.entries.append(Entry(sequence, *record[:4], where.offset, where.timestamp_ms))
         self.notes = [Note(payload, stored[place].offset) for payload, place in self._notes]
 
     def succeed(self) -> None:

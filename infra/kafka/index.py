@@ -26,6 +26,8 @@ FORMAT = 1
 
 LOCK_TIMEOUT_S = 5
 PAGE_CACHE_KIB = 64 * 1024
+CHECKPOINT_PAGES = 16_384
+"""64 MiB of write-ahead log before it is copied into the file: the copying waits for the disk, and a commit for it."""
 POOL_SIZE = 5
 CLOSE_LIMIT_S = 10.0
 HEADER_BYTES = 100
@@ -218,6 +220,7 @@ class _Pool(SQLiteConnectionPool):
         connection = super()._create_connection()
         cursor = connection.cursor()
         cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         cursor.execute(f"PRAGMA cache_size = -{PAGE_CACHE_KIB}")
         return connection
 

@@ -57,8 +57,6 @@ class Entry(NamedTuple):
     offset: int
     timestamp_ms: int
     """Kafka's timestamp of the record."""
-    headers: Sequence[Header]
-    """All headers, ours first."""
 
 
 class Tracked(NamedTuple):
@@ -103,7 +101,7 @@ class OutgoingRecord(NamedTuple):
 
 
 class IncomingRecord(Protocol):
-    """What is used of kafka-python's ConsumerRecord."""
+    """What is used of a record that was read (`decoding.Record`)."""
 
     @property
     def key(self) -> bytes | None: ...
@@ -115,6 +113,7 @@ class IncomingRecord(Protocol):
     def offset(self) -> int: ...
     @property
     def timestamp(self) -> int: ...
+    def leading_headers(self, most: int) -> Sequence[Header]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +136,11 @@ class RecordFormat:
 
     def read(self, record: IncomingRecord) -> Entry | Tracked | Note | Barrier:
         """The meaning of a Kafka record. Raises ForeignRecord if it has none."""
-        key, headers = record.key, record.headers
+        key = record.key
         try:
             if key is None:
-                return _mark(dict(headers), record.offset)
-            (type_name, type_), (version_name, version), (sequence_name, sequence) = headers[:3]
+                return _mark(dict(record.headers), record.offset)
+            (type_name, type_), (version_name, version), (sequence_name, sequence) = record.leading_headers(3)
             if type_name != self.type or version_name != self.version or sequence_name != self.sequence:
                 raise ValueError("an event's first three headers are something else")
             return Entry(
@@ -152,12 +151,11 @@ class RecordFormat:
                 record.value if record.value is not None else b"",
                 record.offset,
                 record.timestamp,
-                headers,
             )
         except (KeyError, ValueError, TypeError) as wrong:
             raise ForeignRecord(
                 f"the record at offset {record.offset} is not an event, a tracking record, a note or a barrier"
-                f" ({type(wrong).__name__}: {wrong}); its headers are {[name for name, _ in headers]}"
+                f" ({type(wrong).__name__}: {wrong}); its headers are {[name for name, _ in record.headers]}"
             ) from wrong
 
 

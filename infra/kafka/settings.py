@@ -16,6 +16,8 @@ from kafka.coordinator.assignors.cooperative_sticky import (  # type: ignore[imp
     CooperativeStickyAssignor,
 )
 
+from infra.kafka import decoding
+
 SECURITY_OPTIONS = (
     "security_protocol",
     "ssl_cafile",
@@ -59,7 +61,7 @@ class KafkaPython:
     """kafka-python's clients."""
 
     def consumer(self, **options: Any) -> Any:
-        return KafkaConsumer(**options)
+        return decoding.install(KafkaConsumer(**options))
 
     def producer(self, **options: Any) -> Any:
         return KafkaProducer(**options)

@@ -253,7 +253,7 @@ class WriteProcess:
     def _seek(self, partition: Any, shard: ShardThread) -> None:
         """To the hint, where that is not beyond what the index says.
 
-        A first hint is written before anything is decided: without one nobody could say whose replies a crash swallowed.
+        A first hint is written before anything is decided: without one nobody knows whose replies a crash swallowed.
         Raises CorruptLog where commands were lost, KafkaError where the group is not settled yet.
         """
         assert shard.start_offset is not None

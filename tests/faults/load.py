@@ -81,7 +81,9 @@ class Load:
     @property
     def unanswered(self) -> list[str]:
         """Positions of commands that were acknowledged and not answered, in order."""
-        return sorted(set(self.acknowledged) - self.answered, key=lambda one: [int(part) for part in one.split("/")[1:]])
+        return sorted(
+            set(self.acknowledged) - self.answered, key=lambda one: [int(part) for part in one.split("/")[1:]]
+        )
 
     def wait_for_answers(self, more: int, limit_s: float = ANSWER_LIMIT_S) -> None:
         """Returns when so many more answers have come."""

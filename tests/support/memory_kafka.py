@@ -23,7 +23,6 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple, Protocol
 
 from kafka import TopicPartition  # type: ignore[import-untyped]
-from kafka.consumer.fetcher import ConsumerRecord  # type: ignore[import-untyped]
 from kafka.errors import (  # type: ignore[import-untyped]
     IllegalStateError,
     InvalidProducerEpochError,
@@ -37,6 +36,10 @@ from kafka.errors import (  # type: ignore[import-untyped]
 )
 from kafka.partitioner.default import murmur2  # type: ignore[import-untyped]
 from kafka.producer.future import RecordMetadata  # type: ignore[import-untyped]
+from kafka.record.util import encode_varint  # type: ignore[import-untyped]
+
+from infra.kafka.decoding import Record
+from infra.kafka.records import Header
 
 MESSAGE_MAX_BYTES = 1_048_588
 """The broker's default `message.max.bytes`."""
@@ -49,7 +52,6 @@ BROKER_DEFAULTS = {
     "message.timestamp.type": "CreateTime",
     "min.insync.replicas": "1",
 }
-LOG_APPEND_TIME = 1
 
 
 class Fate(Enum):
@@ -764,19 +766,19 @@ class MemoryAdmin:
         """Nothing is held."""
 
 
-def _consumed(place: TopicPartition, offset: int, slot: _Slot) -> Any:
-    return ConsumerRecord(
-        topic=place.topic,
-        partition=place.partition,
-        leader_epoch=-1,
-        offset=offset,
-        timestamp=slot.timestamp_ms,
-        timestamp_type=LOG_APPEND_TIME,
-        key=slot.key,
-        value=slot.value,
-        headers=list(slot.headers),
-        checksum=None,
-        serialized_key_size=-1,
-        serialized_value_size=-1,
-        serialized_header_size=-1,
+def _consumed(place: TopicPartition, offset: int, slot: _Slot) -> Record:
+    return Record(
+        (place.topic, place.partition), offset, slot.timestamp_ms, slot.key, slot.value, _encoded(slot.headers)
     )
+
+
+def _encoded(headers: Iterable[Header]) -> bytes:
+    """Headers as they stand in a record batch."""
+    found = list(headers)
+    encoded = bytearray()
+    encode_varint(len(found), encoded.append)
+    for name, value in found:
+        for part in (name.encode(), value):
+            encode_varint(len(part), encoded.append)
+            encoded += part
+    return bytes(encoded)
