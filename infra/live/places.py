@@ -1,6 +1,7 @@
 """Where things are on Kafka: topics, partitions, positions (CONTRACT §7)."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kafka.partitioner.default import murmur2  # type: ignore[import-untyped]
 
@@ -13,6 +14,8 @@ BALANCES, CATALOGUE, CHECKPOINTS, DEAD_LETTERS = "balances.v1", "catalogue.v1", 
 
 DAY_MS = 86_400_000
 DEFAULT_PARTITIONS = 12
+SUBSCRIBERS_REMEMBERED = 50_000
+"""Whose partition is known without asking murmur2, which in Python takes as long as a query of the index."""
 
 FACTS = RecordFormat("ce_type", "ce_streamversion", "ce_sequence")
 """Facts carry CloudEvents' attributes as headers; these three come first."""
@@ -50,6 +53,7 @@ TOPICS = (
 )
 
 
+@lru_cache(SUBSCRIBERS_REMEMBERED)
 def partition_of(subscriber: str, partitions: int) -> int:
     """The partition of a subscriber: murmur2 of the id's UTF-8 bytes, as the Java client takes it."""
     return int((murmur2(subscriber.encode()) & 0x7FFFFFFF) % partitions)

@@ -60,7 +60,7 @@ class LiveSettings(BaseSettings):
     """Of the facts' batches."""
     group_commands: Annotated[int, Field(ge=1, le=5_000)] = 500
     """Commands in one commit at most."""
-    group_ms: Annotated[int, Field(ge=0, le=1_000)] = 2
+    group_ms: Annotated[int, Field(ge=0, le=1_000)] = 1
     """How long a writer waits for more commands before it commits a group."""
     poll_ms: Annotated[int, Field(ge=1, le=10_000)] = 100
     """How long a process waits for records before it looks after other things."""
