@@ -12,6 +12,7 @@ record by record, and fails where a new kafka-python has no such place any more.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from kafka.consumer.fetcher import Fetcher  # type: ignore[import-untyped]
@@ -63,12 +64,28 @@ class Record:
 
 def install(consumer: Any) -> Any:
     """Lets a KafkaConsumer that has not polled yet decode with this module."""
-    consumer._fetcher.PartitionRecords = FetchedRecords
+    fetcher = consumer._fetcher
+    fetcher.PartitionRecords = partial(FetchedRecords, fetcher)
     return consumer
 
 
 class FetchedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     """The records of one fetch of one partition, as kafka-python's consumer takes them."""
+
+    def __init__(self, fetcher: Any, *args: Any, **options: Any) -> None:
+        """`fetcher` is whose they are."""
+        self._fetcher = fetcher
+        super().__init__(*args, **options)
+
+    def drain(self) -> None:
+        """Gives up its place in the fetcher when everything has been taken.
+
+        kafka-python leaves it there, and looks only into an empty place for records that it set aside while their
+        partition was paused: a partition that was resumed after another one had been read never came again.
+        """
+        super().drain()
+        if self._fetcher._next_partition_records is self:
+            self._fetcher._next_partition_records = None
 
     def _unpack_records(self, tp: Any, records: Any, *_: Any) -> Iterator[Record]:
         place = (tp.topic, tp.partition)

@@ -74,7 +74,7 @@ def test_a_batch_that_is_cut_off_is_corrupt(written: list[Any], data: st.DataObj
 def test_a_batch_whose_checksum_is_wrong_is_corrupt() -> None:
     stored = bytearray(batch_of([(1, b"s-1", b"value", [])]))
     stored[-2] ^= 1
-    fetched = FetchedRecords(0, _Place(), MemoryRecords(bytes(stored)))
+    fetched = FetchedRecords(_Fetcher(), 0, _Place(), MemoryRecords(bytes(stored)))
     with pytest.raises(CorruptRecordError, match="CRC"):
         fetched.take()
 
@@ -83,7 +83,7 @@ def test_what_was_read_before_a_wrong_checksum_is_given_first() -> None:
     good = batch_of([(1, b"s-1", b"value", [])])
     wrong = bytearray(good)
     wrong[-2] ^= 1
-    fetched = FetchedRecords(0, _Place(), MemoryRecords(good + bytes(wrong)))
+    fetched = FetchedRecords(_Fetcher(), 0, _Place(), MemoryRecords(good + bytes(wrong)))
     assert [one.value for one in fetched.take()] == [b"value"]
     with pytest.raises(CorruptRecordError):
         fetched.take()
@@ -91,7 +91,7 @@ def test_what_was_read_before_a_wrong_checksum_is_given_first() -> None:
 
 def test_a_fetch_that_begins_in_the_middle_of_a_batch_skips_what_is_before() -> None:
     stored = batch_of([(1, b"s-1", b"%d" % place, []) for place in range(5)])
-    fetched = FetchedRecords(3, _Place(), MemoryRecords(stored))
+    fetched = FetchedRecords(_Fetcher(), 3, _Place(), MemoryRecords(stored))
     assert [(one.offset, one.value) for one in fetched.take()] == [(3, b"3"), (4, b"4")]
     assert fetched.next_fetch_offset == 5
 
@@ -107,10 +107,16 @@ def test_a_consumer_has_the_place_where_ours_is_put() -> None:
 def test_installing_replaces_the_decoding_of_one_consumer(kafka_address: str) -> None:
     consumer = install(KafkaConsumer(bootstrap_servers=kafka_address))
     try:
-        assert consumer._fetcher.PartitionRecords is FetchedRecords
+        assert consumer._fetcher.PartitionRecords.func is FetchedRecords
         assert Fetcher.PartitionRecords is not FetchedRecords
     finally:
         consumer.close()
+
+
+class _Fetcher:
+    """Where a fetch has its place."""
+
+    _next_partition_records = None
 
 
 class _Place:
