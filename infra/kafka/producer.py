@@ -88,12 +88,12 @@ class FencedProducer:
         self._is_discarded = True
         self._jobs.put(None)
         if self._producer is not None:
-            _drop(self._producer)
+            drop(self._producer)
 
     def _connect_and_fence(self) -> None:
         producer = self._settings.clients.producer(**self._settings.for_producer(self._transactional_id))
         if self._is_discarded:  # We were too late, and fencing now would fence our own successor.
-            _drop(producer)
+            drop(producer)
             raise TimeoutError("connected after the fence deadline")
         self._producer = producer
         producer.init_transactions()
@@ -133,7 +133,7 @@ class FencedProducer:
                 answer.set_exception(failed)
 
 
-def _drop(producer: Any) -> None:
+def drop(producer: Any) -> None:
     """Ends a producer at once. `close` flushes first and raises when it cannot, and then its thread would go on."""
     with contextlib.suppress(KafkaError):
         producer.close(timeout=0)

@@ -13,6 +13,9 @@ COMMANDS, EVENTS, REPLIES = "commands.v1", "events.v1", "replies.v1"
 BALANCES, CATALOGUE, CHECKPOINTS, DEAD_LETTERS = "balances.v1", "catalogue.v1", "checkpoints.v1", "dead-letters.v1"
 
 DAY_MS = 86_400_000
+LARGEST_ANSWER = str(8 * 2**20)
+"""Bytes of a reply, which names every fact that a command brought, years of them maybe, and of a dead letter, which
+is a command as large as its topic takes, with a reason."""
 DEFAULT_PARTITIONS = 12
 SUBSCRIBERS_REMEMBERED = 50_000
 """Whose partition is known without asking murmur2, which in Python takes as long as a query of the index."""
@@ -45,11 +48,19 @@ TOPICS = (
         keeps_history=True,
     ),
     Topic(name=EVENTS, is_split=True, configs=dict(HISTORY), keeps_history=True),
-    Topic(name=REPLIES, is_split=True, configs={"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS)}),
+    Topic(
+        name=REPLIES,
+        is_split=True,
+        configs={"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS), "max.message.bytes": LARGEST_ANSWER},
+    ),
     Topic(name=BALANCES, is_split=True, configs={"cleanup.policy": "compact"}),
     Topic(name=CATALOGUE, is_split=False, configs=dict(HISTORY), keeps_history=True),
     Topic(name=CHECKPOINTS, is_split=False, configs=dict(HISTORY), keeps_history=True),
-    Topic(name=DEAD_LETTERS, is_split=True, configs={"cleanup.policy": "delete", "retention.ms": str(90 * DAY_MS)}),
+    Topic(
+        name=DEAD_LETTERS,
+        is_split=True,
+        configs={"cleanup.policy": "delete", "retention.ms": str(90 * DAY_MS), "max.message.bytes": LARGEST_ANSWER},
+    ),
 )
 
 

@@ -1,22 +1,35 @@
-"""What is sent beside the ledger: replies, dead letters, commands. Acknowledged by all brokers, in no transaction."""
+"""What is sent beside the ledger: replies, dead letters, commands. Acknowledged by all brokers, in no transaction.
+
+kafka-python's idempotent producer does not always survive a silence of the brokers: when a batch that was sent has
+expired it asks for a new producer id, and where the answer to that is lost it waits for ever, neither sending nor
+failing what it is given. So nothing waits for it beyond a limit of ours, and after any failure it is thrown away.
+"""
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import orjson
-from kafka.errors import KafkaError  # type: ignore[import-untyped]
+from kafka.errors import KafkaError, MessageSizeTooLargeError  # type: ignore[import-untyped]
 
 from consumers.serving import Served
 from infra.kafka.errors import Unreachable
-from infra.kafka.producer import CommitDoubtful, FencedProducer
+from infra.kafka.producer import CommitDoubtful, FencedProducer, drop
 from infra.kafka.reader import Partition
 from infra.kafka.records import OutgoingRecord
 from infra.live.places import DEAD_LETTERS, POSITION, REASON, REPLIES, position_of
 from infra.live.settings import LiveSettings
 
 CLOSE_LIMIT_S = 10.0
+SETTLE_MARGIN_S = 1.0
+"""So long after a record should have been delivered or given up it is given up here."""
+
+
+class NeverTaken(Unreachable):
+    """The record is larger than its topic takes: sending it again is of no use."""
 
 
 class Sender:
@@ -24,12 +37,9 @@ class Sender:
 
     def __init__(self, settings: LiveSettings) -> None:
         self._settings = settings
-        self._limit_s = settings.clients.delivery_timeout_ms / 1000
+        self._limit_s = settings.clients.delivery_timeout_ms / 1000 + SETTLE_MARGIN_S
         self._lock = threading.Lock()
-        try:
-            self._producer: Any = settings.clients.clients.producer(**settings.clients.for_plain_producer())
-        except KafkaError as failed:
-            raise Unreachable(f"no broker answered at {settings.brokers}: {failed!r}") from failed
+        self._producer = self._made()
 
     def send(
         self,
@@ -41,33 +51,55 @@ class Sender:
         headers: Sequence[tuple[str, bytes]] = (),
     ) -> "Sent":
         """Begins to send a record to the topic (`replies.v1`); whether it arrived is asked of what is returned."""
-        try:
-            with self._lock:
-                future = self._producer.send(
+        with self._lock:
+            if self._producer is None:
+                self._producer = self._made()
+            producer = self._producer
+            try:
+                future = producer.send(
                     self._settings.topic(topic), value, key=key, partition=partition, headers=list(headers)
                 )
-        except KafkaError as failed:
-            raise Unreachable(f"{self._settings.topic(topic)}: nothing can be sent: {failed!r}") from failed
-        return Sent(future, self._limit_s)
+            except KafkaError as failed:
+                self._forget(producer)
+                raise Unreachable(f"{self._settings.topic(topic)}: nothing can be sent: {failed!r}") from failed
+        return Sent(future, self._limit_s, lambda: self._doubt(producer))
 
-    def tell(self, partition: int, served: Sequence[Served]) -> list["Sent"]:
+    def tell(self, partition: int, served: Sequence[Served]) -> list["Told"]:
         """Begins to send the reply to each command, and a dead letter for each that was none."""
-        sent = []
+        told = []
         for one in served:
             position = (POSITION, position_of(partition, one.received.offset).encode())
-            key = one.received.key
+            send = partial(self.send, key=one.received.key, partition=partition)
             if one.is_poison:
                 reason = {name: one.outcome[name] for name in ("path", "message")}
                 headers = (position, (REASON, orjson.dumps(reason)))
-                sent.append(self.send(DEAD_LETTERS, one.received.value, key=key, partition=partition, headers=headers))
+                told.append(Told(partial(send, DEAD_LETTERS, one.received.value, headers=headers)))
             reply = orjson.dumps(one.outcome)
-            sent.append(self.send(REPLIES, reply, key=key, partition=partition, headers=(position,)))
-        return sent
+            told.append(Told(partial(send, REPLIES, reply, headers=(position,))))
+        return told
 
     def close(self) -> None:
         """Ends it; what was not acknowledged may not have arrived."""
-        with suppress(KafkaError):
-            self._producer.close(timeout=CLOSE_LIMIT_S)
+        with self._lock, suppress(KafkaError):
+            if self._producer is not None:
+                self._producer.close(timeout=CLOSE_LIMIT_S)
+
+    def _made(self) -> Any:
+        clients = self._settings.clients
+        try:
+            return clients.clients.producer(**clients.for_plain_producer())
+        except KafkaError as failed:
+            raise Unreachable(f"no broker answered at {self._settings.brokers}: {failed!r}") from failed
+
+    def _doubt(self, producer: Any) -> None:
+        """What was given to that producer did not arrive: whoever sends next does so through another one."""
+        with self._lock:
+            self._forget(producer)
+
+    def _forget(self, producer: Any) -> None:
+        if producer is self._producer:
+            self._producer = None
+            drop(producer)
 
 
 class FencedSender:
@@ -106,19 +138,53 @@ class FencedSender:
 class Sent:
     """A record on its way."""
 
-    def __init__(self, future: Any, limit_s: float) -> None:
+    __slots__ = ("_deadline", "_doubt", "_future")
+
+    def __init__(self, future: Any, limit_s: float, doubt: Callable[[], None]) -> None:
+        """`doubt` is told where it has not arrived within the limit."""
         self._future = future
-        self._limit_s = limit_s
+        self._deadline = time.monotonic() + limit_s
+        self._doubt = doubt
 
     @property
     def is_settled(self) -> bool:
-        """Whether it is known what became of it."""
-        return bool(self._future.is_done)
+        """Whether it is known what became of it, or too late to wait for that."""
+        return bool(self._future.is_done) or time.monotonic() > self._deadline
 
     def arrived(self) -> tuple[int, int, int]:
-        """Partition, offset and timestamp in ms, waiting for them. Raises Unreachable."""
+        """Partition, offset and timestamp in ms, waiting for them. Raises Unreachable, NeverTaken."""
         try:
-            stored = self._future.get(timeout=self._limit_s)
+            stored = self._future.get(timeout=max(0.0, self._deadline - time.monotonic()))
         except KafkaError as failed:
+            self._doubt()
+            if isinstance(failed, MessageSizeTooLargeError):
+                raise NeverTaken(f"a record is larger than its topic takes: {failed!r}") from failed
             raise Unreachable(f"a record was not acknowledged: {failed!r}") from failed
         return stored.partition, stored.offset, stored.timestamp
+
+
+class Told:
+    """A reply or a dead letter on its way."""
+
+    __slots__ = ("_send", "_sent")
+
+    def __init__(self, send: Callable[[], Sent]) -> None:
+        """Sends it. Raises Unreachable."""
+        self._send = send
+        self._sent = send()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known what became of it, or too late to wait for that."""
+        return self._sent.is_settled
+
+    def arrived(self) -> None:
+        """Returns when it is there. Raises Unreachable, and NeverTaken where it is too large by itself.
+
+        For its size a batch is refused whole, and the producer with it for good, whatever it is given next: so what was
+        refused is sent once more, alone and through another one.
+        """
+        try:
+            self._sent.arrived()
+        except NeverTaken:
+            self._send().arrived()

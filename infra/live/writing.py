@@ -21,13 +21,14 @@ from kafka.errors import KafkaError  # type: ignore[import-untyped]
 
 from consumers.ports import StoreError
 from consumers.serving import Received, Served
+from infra.kafka import groups
 from infra.kafka.errors import CorruptLog, Unreachable
 from infra.live import topics
 from infra.live.catalogue import LiveCatalogue
 from infra.live.health import Health, WriterMetrics
 from infra.live.keys import salt_key
 from infra.live.places import COMMANDS
-from infra.live.sending import Sender, Sent
+from infra.live.sending import NeverTaken, Sender, Told
 from infra.live.settings import LiveSettings
 from infra.live.worker import ShardLost, ShardWorker
 
@@ -50,9 +51,10 @@ class ShardThread:
         self._worker = worker
         self._sender = sender
         self._settings = settings
+        self._say = structlog.get_logger()
         self._waiting: queue.SimpleQueue[Received] = queue.SimpleQueue()
         self._stopping = threading.Event()
-        self._told: deque[tuple[int, list[Sent]]] = deque()
+        self._told: deque[tuple[int, list[Told]]] = deque()
         self.start_offset: int | None = None
         """Known once the shard is open."""
         self.failed: BaseException | None = None
@@ -83,7 +85,11 @@ class ShardThread:
         while self._told and all(sent.is_settled for sent in self._told[0][1]):
             offset, sent = self._told.popleft()
             for one in sent:
-                one.arrived()
+                try:
+                    one.arrived()
+                except NeverTaken as failed:
+                    # Nobody would take it the next time either; its facts are stored.
+                    self._say.error("an outcome cannot be told", shard=self.number, error=str(failed))
             reached = offset + 1
         return reached
 
@@ -150,9 +156,7 @@ class WriteProcess:
         self._topic = settings.topic(COMMANDS)
         group = f"{settings.topics}.{GROUP}"
         self._consumer: Any = settings.clients.clients.consumer(**settings.clients.for_group_consumer(group))
-        # The one that assigns partitions assigns none of a topic that it has not heard of yet, and notices late.
-        self._consumer.partitions_for_topic(self._topic)
-        self._consumer.subscribe([self._topic], listener=_Rebalance(self))
+        groups.subscribe(self._consumer, [self._topic], _Rebalance(self))
 
     def stop(self) -> None:
         """Lets `run` end: after the groups that are being committed, with nothing half done."""
@@ -210,6 +214,7 @@ class WriteProcess:
         self._consumer.pause(self._partition(number))
 
     def _poll(self) -> None:
+        groups.take_up(self._consumer)
         try:
             polled = self._consumer.poll(timeout_ms=self._settings.poll_ms)
         except KafkaError as failed:
@@ -228,8 +233,8 @@ class WriteProcess:
             if not shard.is_alive:
                 self._end(number, shard)
             elif shard.start_offset is not None:
-                open_shards += 1
                 self._feed(number, shard)
+                open_shards += shard.is_seeked
         for number, at in list(self._reopen_at.items()):
             if time.monotonic() >= at:
                 del self._reopen_at[number]
@@ -242,8 +247,10 @@ class WriteProcess:
         """Lets a shard's records come, from where it stands; pauses them while too many wait."""
         partition = self._partition(number)
         if not shard.is_seeked:
-            with suppress(KafkaError):  # It is tried again with the next poll.
+            try:
                 self._seek(partition, shard)
+            except KafkaError as failed:  # It is tried again with the next poll.
+                self._say.warning("not settled in the group yet", shard=number, error=repr(failed))
         elif shard.backlog >= BACKLOG_RECORDS:
             self._consumer.pause(partition)
         elif partition in self._consumer.paused() and shard.backlog < BACKLOG_RECORDS // 2:

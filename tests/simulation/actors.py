@@ -18,12 +18,13 @@ from kafka.errors import KafkaError  # type: ignore[import-untyped]
 from prometheus_client import CollectorRegistry
 
 from infra.kafka.errors import CorruptLog, Unreachable
+from infra.live import sending
 from infra.live.calendar import CalendarProcess
 from infra.live.catalogue import LiveCatalogue
 from infra.live.health import Health, WriterMetrics
 from infra.live.places import COMMANDS, POSITION, REPLIES, position_of
 from infra.live.projecting import ProjectProcess, ServerAbsent
-from infra.live.sending import Sender, Sent
+from infra.live.sending import Sender
 from infra.live.settings import LiveSettings
 from infra.live.worker import ShardLost, ShardWorker
 from tests.simulation.scheduler import Crash
@@ -109,7 +110,7 @@ class _Shard:
         clients = settings.clients
         self._consumer = clients.clients.consumer(**clients.for_group_consumer("sim.write"))
         self._consumer.assign([self._place])
-        self._told: deque[tuple[int, list[Sent]]] = deque()
+        self._told: deque[tuple[int, list[sending.Told]]] = deque()
 
     def work(self, batches: int | None) -> None:
         """Until it is over, or so many batches were worked through; opened again whenever the shard was lost."""

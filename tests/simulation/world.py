@@ -19,7 +19,7 @@ import structlog
 from infra.kafka import producer, reader
 from infra.kafka import topics as kafka_topics
 from infra.kafka.index import LocalIndex, remove_index
-from infra.live import calendar, catalogue, following, projecting, topics, worker
+from infra.live import calendar, catalogue, following, projecting, sending, topics, worker
 from infra.live.catalogue import found
 from infra.live.keys import LiveKeys
 from infra.live.places import partition_of
@@ -189,7 +189,7 @@ def simulated(world: World) -> Iterator[None]:
     scheduler = world.scheduler
     time = SimulatedTime(scheduler)
     with ExitStack() as stack:
-        for module in (producer, reader, kafka_topics, worker, catalogue, following, projecting, calendar):
+        for module in (producer, reader, kafka_topics, worker, catalogue, following, projecting, sending, calendar):
             if hasattr(module, "time"):
                 stack.enter_context(mock.patch.object(module, "time", time))
         for owner, name in (
