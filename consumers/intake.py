@@ -95,21 +95,23 @@ def _data_reader(request: type[Request], known: Sequence[Field]) -> DataReader:
     """A function from a command's data to its request, field by field in their order."""
     names = [field.name for field in known]
     scope: dict[str, Any] = {"make": maker(request), "missing": _missing, "no_others": read.no_others, "names": names}
-    scope["whole"] = WHOLE.get(request)
+    checks = CHECKS.get(request, {})
     scope |= {f"read_{field.name}": field.reader for field in known}
+    scope |= {f"check_{name}": check for name, check in checks.items()}
     scope |= {f"default_{field.name}": field.default for field in known}
-    lines = ["given = 0", *(line for field in known for line in _reading(field))]
-    lines += [f"request = make({', '.join(f'{name}={name}' for name in names)})"]
-    lines += ["whole(request)"] if request in WHOLE else []
-    lines += ["if given < len(data): no_others(data, 'data', names)", "return request"]
+    lines = ["given = 0", *(line for field in known for line in _reading(field, checked=field.name in checks))]
+    lines += ["if given < len(data): no_others(data, 'data', names)"]
+    lines += [f"return make({', '.join(f'{name}={name}' for name in names)})"]
     exec("def read(data):\n" + "".join(f" {line}\n" for line in lines), scope)  # noqa: S102 - made of field names alone
     reader: DataReader = scope["read"]
     return reader
 
 
-def _reading(field: Field) -> Iterator[str]:
+def _reading(field: Field, *, checked: bool) -> Iterator[str]:
     """The lines that read one field."""
     name, path = field.name, f"'data.{field.name}'"
+    if checked:
+        yield f"check_{name}(data)"
     yield f"if '{name}' in data: {name} = read_{name}(data['{name}'], {path}); given += 1"
     yield f"else: raise missing({path})" if field.required else f"else: {name} = default_{name}"
 
@@ -165,26 +167,37 @@ def _tariff(document: Mapping[str, Any]) -> Publication:
     return PublishTariff(document=Document(dict(document)))
 
 
-def _order(request: OrderNumber) -> None:
-    if request.service.startswith(DID) and not is_e164(request.number):
+def _telephone_number(data: Mapping[str, Any]) -> None:
+    number, service = data.get("number"), data.get("service")
+    if isinstance(number, str) and isinstance(service, str) and service.startswith(DID) and not is_e164(number):
         raise Fault("data.number", "expected a number in E.164 form such as +380441234567")
-    if request.prepaid and request.periods is None:
+
+
+def _term_of_prepaid(data: Mapping[str, Any]) -> None:
+    if data.get("prepaid") is True and "periods" not in data:
         raise Fault("data.periods", "missing: a prepaid order needs a term")
 
 
-def _usage(request: ReportUsage) -> None:
-    by_time = request.elapsed_seconds is not None or request.ended is not None
-    if request.units is not None and by_time:
+def _elapsed_or_units(data: Mapping[str, Any]) -> None:
+    if "elapsed_seconds" not in data and "units" not in data:
+        raise Fault("data.elapsed_seconds", "missing: expected elapsed_seconds and ended, or units")
+
+
+def _ended_or_units(data: Mapping[str, Any]) -> None:
+    if "ended" not in data and "units" not in data:
+        raise Fault("data.ended", "missing: expected elapsed_seconds and ended, or units")
+
+
+def _units_alone(data: Mapping[str, Any]) -> None:
+    if "units" in data and ("elapsed_seconds" in data or "ended" in data):
         raise Fault("data.units", "expected either elapsed_seconds and ended, or units")
-    if request.units is None:
-        if request.elapsed_seconds is None:
-            raise Fault("data.elapsed_seconds", "missing: expected elapsed_seconds and ended, or units")
-        if request.ended is None:
-            raise Fault("data.ended", "missing: expected elapsed_seconds and ended, or units")
 
 
-WHOLE: dict[type[Request], Callable[[Any], None]] = {ReportUsage: _usage, OrderNumber: _order}
-"""What no single field can say, by type."""
+CHECKS: dict[type[Request], dict[str, Callable[[Mapping[str, Any]], None]]] = {
+    OrderNumber: {"number": _telephone_number, "periods": _term_of_prepaid},
+    ReportUsage: {"elapsed_seconds": _elapsed_or_units, "ended": _ended_or_units, "units": _units_alone},
+}
+"""What no single field can say, by the field at which it would be a fault: asked before that field is read."""
 DATA_READERS: dict[str, DataReader] = {
     PublishRegulations.__name__: _regulations,
     PublishTariff.__name__: _tariff,

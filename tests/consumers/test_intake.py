@@ -194,6 +194,9 @@ def test_publications_are_for_the_catalogue_alone() -> None:
         ({"ended": ...}, "data.ended"),
         ({"units": 1}, "data.units"),
         ({"units": 1, "ended": ...}, "data.units"),
+        ({"elapsed_seconds": ..., "ended": "yes"}, "data.elapsed_seconds"),
+        ({"elapsed_seconds": -1, "ended": ...}, "data.elapsed_seconds"),
+        ({"units": "one"}, "data.units"),
     ],
 )
 def test_usage_is_reported_by_time_or_by_units(data: Line, path: str) -> None:
@@ -205,6 +208,12 @@ def test_a_prepaid_order_needs_a_term_and_a_telephone_service_a_telephone_number
     assert fault_of(line("OrderNumber", "c-1", number="site-1")) == "data.number"
     assert fault_of(line("OrderNumber", "c-1", number="+0441234567")) == "data.number"
     assert read_command(line("OrderNumber", "c-1", number="site-1", service="hosting")).id == "c-1"
+
+
+def test_of_several_faults_of_an_order_the_first_field_is_named() -> None:
+    assert fault_of(line("OrderNumber", "c-1", number="site-1", channels="two", prepaid=True)) == "data.number"
+    assert fault_of(line("OrderNumber", "c-1", autorenew="no", prepaid=True)) == "data.autorenew"
+    assert fault_of(line("OrderNumber", "c-1", prepaid=True, note="x")) == "data.periods"
     assert read_command(line("OrderNumber", "c-1", prepaid=True, periods=2)).id == "c-1"
 
 
