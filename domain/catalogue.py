@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from domain import documents as read
 from domain.documents import Fault
 from domain.facts import CatalogueFact, RegulationsPublished, TariffPublished
-from domain.money import MINOR_DIGITS, Money, parse_decimal
+from domain.money import Money, parse_decimal
 
 Version = TypeVar("Version", "Regulations", "Tariff")
 METHODS = ("card", "bank_transfer", "crypto", "electronic_money", "cash")
@@ -263,10 +263,10 @@ def _plan(value: Any, path: str, currency: str) -> Plan:
     )
     discount = given.get("discount")
     return Plan(
-        connection_fee=_money(given["connection_fee"], currency),
+        connection_fee=Money.of_millionths(given["connection_fee"], currency),
         periodic=given["periodic"],
         usage=given["usage"],
-        administrative={name: _money(price, currency) for name, price in given["administrative"].items()},
+        administrative={name: Money.of_millionths(price, currency) for name, price in given["administrative"].items()},
         discount=discount,
         discount_millionths=parse_decimal(discount, 6) if discount else 0,
     )
@@ -275,12 +275,12 @@ def _plan(value: Any, path: str, currency: str) -> Plan:
 def _periodic(currency: str) -> read.Reader:
     def entry(value: Any, path: str) -> PeriodicPrice:
         if isinstance(value, str):
-            return PeriodicPrice(price=_money(read.price(value, path), currency))
+            return PeriodicPrice(price=Money.of_millionths(read.price(value, path), currency))
         given = read.fields(
             value, path, {"price": read.price}, {"refundable": read.boolean, "third_party": read.boolean}
         )
         return PeriodicPrice(
-            price=_money(given["price"], currency),
+            price=Money.of_millionths(given["price"], currency),
             refundable=given.get("refundable", False),
             third_party=given.get("third_party", False),
         )
@@ -292,14 +292,11 @@ def _usage(currency: str) -> read.Reader:
     def entry(value: Any, path: str) -> UsagePrice:
         required = {"per": read.one_of("minute", "unit"), "price": read.price}
         given = read.fields(value, path, required, {"included": read.whole})
-        return UsagePrice(per=given["per"], price=_money(given["price"], currency), included=given.get("included", 0))
+        return UsagePrice(
+            per=given["per"], price=Money.of_millionths(given["price"], currency), included=given.get("included", 0)
+        )
 
     return entry
-
-
-def _money(millionths: int, currency: str) -> Money:
-    scale = max(0, MINOR_DIGITS[currency] - 6)
-    return Money(millionths * 10**scale, currency)
 
 
 PARAMETERS: dict[str, read.Reader] = {

@@ -17,7 +17,7 @@ def compensation(case: Case, request: GrantCompensation) -> Refusal | None:
     """Losses from a fault are made good up to the regulations' cap, all grants for one fault counted together."""
     if request.fault_at > case.now:
         return Refusal(code=Code.INSTANT_IN_FUTURE, message="fault_at lies after the command")
-    amount = Money(request.amount, case.state.profile.currency)
+    amount = Money.of_millionths(request.amount, case.state.profile.currency)
     before = granted_for(case, request.fault_at)
     cap = compensation_cap(case, request.fault_at)
     if cap is None:
@@ -92,7 +92,7 @@ def adjustment(case: Case, request: PostAdjustment, actor: str) -> Refusal | Non
     """A correction by two people, up or down, never below zero."""
     if request.reviewer == actor:
         return Refusal(code=Code.REVIEWER_IS_ACTOR, message=f"{actor} cannot review their own adjustment")
-    amount = Money(request.amount, case.state.profile.currency)
+    amount = Money.of_millionths(request.amount, case.state.profile.currency)
     if not amount.units:
         return Refusal(code=Code.AMOUNT_NOT_POSITIVE, message="an adjustment of 0.00 corrects nothing")
     if amount.units < 0 and (case.balance + amount).units < 0:

@@ -21,7 +21,7 @@ def deposit(case: Case, request: CreditDeposit) -> Refusal | None:
     if refusal is not None:
         return refusal
     received_at = request.received_at or case.now
-    amount = Money(request.amount, request.currency)
+    amount = Money.of_millionths(request.amount, request.currency)
     credited = _deposit_credited(
         amount=amount,
         method=request.method,
@@ -77,7 +77,7 @@ def _refusal(case: Case, request: CreditDeposit) -> Refusal | None:
     if request.amount <= 0:
         return Refusal(
             code=Code.AMOUNT_NOT_POSITIVE,
-            message=f"a deposit is more than 0.00, found {Money(request.amount, request.currency)}",
+            message=f"a deposit is more than 0.00, found {Money.of_millionths(request.amount, request.currency)}",
         )
     return None
 

@@ -56,7 +56,7 @@ def _uphold(case: Case, charge_id: str, request: ResolveDispute) -> None:
     if charge is None:
         return
     left = reversals.left_of(case, charge)
-    asked = left if request.amount is None else Money(request.amount, case.state.profile.currency)
+    asked = left if request.amount is None else Money.of_millionths(request.amount, case.state.profile.currency)
     amount = min(asked, left)
     before = case.balance
     if amount.units:

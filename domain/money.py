@@ -245,6 +245,11 @@ class Money:
         """Money from its wire form; ValueError where `text` is not a decimal of that currency."""
         return money(parse_decimal(text, decimal_places(currency)), currency)
 
+    @staticmethod
+    def of_millionths(millionths: int, currency: str) -> "Money":
+        """Money from an amount of a command or a document, which has at most six decimals in any currency."""
+        return money(millionths * int(10 ** (decimal_places(currency) - ACCOUNT_DECIMALS)), currency)
+
     def __str__(self) -> str:
         return _text(self.units, self.currency)
 

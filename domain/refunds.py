@@ -316,7 +316,7 @@ def processing_fee(case: Case, request: RequestRefund) -> Money:
         by_method = fees.get(country, {})
         for method in (request.method or ANY, ANY):
             if method in by_method:
-                return Money(by_method[method], case.state.profile.currency).share(1, 1)
+                return Money.of_millionths(by_method[method], case.state.profile.currency).share(1, 1)
     return case.zero
 
 

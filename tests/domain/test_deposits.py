@@ -1,5 +1,9 @@
 """Money in: what a deposit pays, which lot is spent, and what a chargeback takes."""
 
+from typing import Any
+
+import pytest
+
 from tests.domain.controls import (
     NEW_YEAR,
     NOON,
@@ -9,12 +13,15 @@ from tests.domain.controls import (
     administrative,
     call,
     charge_back,
+    compensate,
     deposit,
+    dispute,
     joined,
     moment,
     order,
     register,
     renting,
+    resolve,
     terminate,
     tick,
     verify,
@@ -52,6 +59,37 @@ def test_a_deposit_is_more_than_nothing() -> None:
 
 def test_the_smallest_deposit_is_a_millionth() -> None:
     given(*joined()).when(deposit("0.000001", "lp-2")).then(fact("deposit-credited")).balance("50.000001")
+
+
+COINS: dict[str, Any] = {
+    "tariff": "telnexx-coins",
+    "regulations": "telnexx",
+    "currency": "XMR",
+    "effective_from": "2024-01-01T00:00:00+02:00",
+    "tax": None,
+    "plans": {
+        "start": {"connection_fee": "0.01", "periodic": {}, "usage": {}, "administrative": {"documents": "0.25"}}
+    },
+}
+
+
+@pytest.mark.parametrize(("currency", "zeros"), [("BTC", "0" * 6), ("XMR", "0" * 10)])
+def test_an_account_in_coins_is_credited_and_charged_in_whole_coins(currency: str, zeros: str) -> None:
+    # 2 + 0.5 − 0.25 − 0.15 + 0.05, in a currency whose units are finer than the millionths of a command.
+    story = given(
+        *joined(amount=None, currency=currency),
+        deposit("2", currency=currency),
+        rules={"currencies": [currency]},
+        tariffs=({**COINS, "currency": currency},),
+    )
+    story.when(adjust("0.5")).then(fact("adjustment-posted", amount=f"0.50{zeros}")).balance(f"2.50{zeros}")
+    story.when(administrative()).then(fact("administrative-service-charged")).balance(f"2.25{zeros}")
+    story.when(adjust("-0.15")).then(fact("adjustment-posted")).balance(f"2.10{zeros}")
+    story.when(compensate("0.05", NOON)).then(fact("compensation-granted")).balance(f"2.15{zeros}")
+    story.when(dispute("s-1/6")).then(fact("dispute-opened"))
+    story.when(resolve("s-1/9", amount="0.1")).then(
+        fact("dispute-resolved"), fact("charge-reversed", amount=f"0.10{zeros}")
+    ).balance(f"2.25{zeros}")
 
 
 def test_a_deposit_counts_from_the_instant_at_which_it_was_received() -> None:
