@@ -121,67 +121,75 @@ def _read(catalogue: Catalogue, command: Command, earliest: datetime) -> Judged:
 
 def _regulations(catalogue: Catalogue, document: Any, now: datetime, earliest: datetime) -> Judged:
     try:
-        head, parameters = _split(catalogue, document)
+        head, parameters, proposed = _split(catalogue, document)
     except _UnknownBase as unknown:
         no_base = Refusal(code=Code.UNKNOWN_REGULATIONS, message=f"no regulations {unknown} were published")
         return None, no_base, "regulations-notice", {}
-    name, version = head["regulations"], head["version"]
-    if (name, version) in catalogue.versions:
-        raise Fault("version", f"version {version} of {name} was published before")
-    proposed = read_regulations(parameters, name, version, head["effective_from"])
+    name = proposed.name
     fact = RegulationsPublished(
         regulations=name,
-        version=version,
-        effective_from=head["effective_from"],
+        version=proposed.version,
+        effective_from=proposed.effective_from,
         material=head["material"],
         document=parameters,
     )
     known = catalogue.regulations.get(name)
-    clauses = (known[-1] if known else proposed).clauses
-    allowed = max(_notice_over(known[-1], fact, now), earliest) if known else earliest
-    refusal = _not_changeable(known[-1], proposed) if known else None
+    if not known:
+        refusal = effective_in_the_past(earliest, proposed.time_zone) if fact.effective_from < earliest else None
+        return fact, refusal, "regulations-notice", proposed.clauses
+    present = catalogue.in_force(name, now) or known[-1]
+    allowed = max(_notice_over(present, fact, now), earliest)
+    refusal = _not_changeable(present, proposed)
     if refusal is None and fact.effective_from < earliest:
         refusal = effective_in_the_past(allowed, proposed.time_zone)
     if refusal is None and fact.effective_from < allowed:
         refusal = regulations_notice(allowed, proposed.time_zone)
-    return fact, refusal, "regulations-notice", clauses
+    return fact, refusal, "regulations-notice", present.clauses
 
 
-def _split(catalogue: Catalogue, document: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The head of a document and its whole parameters, those it extends included."""
+def _split(catalogue: Catalogue, document: Any) -> tuple[dict[str, Any], dict[str, Any], Regulations]:
+    """The head of a document, its whole parameters, those it extends included, and what they make; unknown fields last.
+
+    Source: RULES, "`path` is the first fault in the order of the table, unknown fields last".
+    """
     given = read.an_object(document, "")
     head: dict[str, Any] = {"material": True}
     for field, reader in HEAD.items():
         if field not in given:
             raise Fault(field, "missing")
         head[field] = reader(given[field], field)
+        if field == "version" and (head["regulations"], head[field]) in catalogue.versions:
+            raise Fault(field, f"version {head[field]} of {head['regulations']} was published before")
     if "material" in given:
         head["material"] = read.boolean(given["material"], "material")
     rest = {key: value for key, value in given.items() if key not in head}
-    if "extends" not in rest:
-        return head, _stated(rest)
-    read.no_others(rest, "", ("extends", "set"))
-    base = read.key(rest["extends"], "extends")
-    changes = read.an_object(rest.get("set", {}), "set")
-    if base not in catalogue.documents:
-        raise _UnknownBase(base)
-    unknown = [key for key in changes if key not in catalogue.documents[base]]
-    if unknown:
-        raise Fault(f"set.{unknown[0]}", "unknown field")
-    merged = {**catalogue.documents[base], **changes}
+    if "extends" not in rest and "set" not in rest:
+        return head, rest, _proposed(head, rest)
+    known = tuple(field for field in ("extends", "set") if field in rest)
+    base = _base(catalogue, rest, known)
+    parameters = {**base, **read.an_object(rest.get("set", {}), "set")}
     try:
-        read_regulations(merged, head["regulations"], head["version"], head["effective_from"])
+        proposed = _proposed(head, parameters)
     except Fault as fault:
         raise Fault(f"set.{fault.path}", fault.message) from None
-    return head, merged
+    read.no_others(rest, "", known)
+    return head, parameters, proposed
 
 
-def _stated(rest: dict[str, Any]) -> dict[str, Any]:
-    """Every parameter, beside the head or under `set`."""
-    if "set" not in rest:
-        return rest
-    read.no_others(rest, "", ("set",))
-    return dict(read.an_object(rest["set"], "set"))
+def _proposed(head: Mapping[str, Any], parameters: Mapping[str, Any]) -> Regulations:
+    return read_regulations(parameters, head["regulations"], head["version"], head["effective_from"])
+
+
+def _base(catalogue: Catalogue, rest: Mapping[str, Any], known: tuple[str, ...]) -> Mapping[str, Any]:
+    """The parameters that the document extends: those of the latest version published, in effect or not."""
+    if "extends" not in rest:
+        return {}
+    base = read.key(rest["extends"], "extends")
+    if base not in catalogue.documents:
+        read.an_object(rest.get("set", {}), "set")
+        read.no_others(rest, "", known)
+        raise _UnknownBase(base)
+    return catalogue.documents[base]
 
 
 class _UnknownBase(Exception):
@@ -196,7 +204,7 @@ def _not_changeable(present: Regulations, proposed: Regulations) -> Refusal | No
 
 
 def _notice_over(present: Regulations, fact: RegulationsPublished, now: datetime) -> datetime:
-    """The first instant that a change may take effect, by the notice of the version published last."""
+    """The first instant that a change may take effect, by the notice of the version in force."""
     days = present.regulations_notice_days if fact.material else present.immaterial_notice_days
     return add_days(now, days, present.time_zone)
 

@@ -97,6 +97,14 @@ def test_what_is_not_material_may_need_less_notice() -> None:
     assert published({**soon, "material": False}).refusal is None
 
 
+def test_the_notice_is_that_of_the_version_in_force() -> None:
+    # The second version asks for no notice any more, from 19 January on; until then the first one asks for 14 days.
+    second = published({**CHANGE, "set": {"regulations_notice_days": 0, "immaterial_notice_days": 0}}).state
+    third = {**CHANGE, "version": "3", "effective_from": "2026-01-19T12:00:00+02:00", "set": {}}
+    assert refusal_of(published(third, second, "2026-01-06 12:00")) == ("notice_too_short", "2026-01-20 12:00")
+    assert published(third, second, "2026-01-19 12:00").refusal is None
+
+
 def test_a_new_name_needs_no_notice() -> None:
     document = {**CHANGE, "regulations": "sixth", "effective_from": "2026-01-05T12:00:00+02:00"}
     publication = published(document)
@@ -185,12 +193,27 @@ def test_every_parameter_has_a_kind_of_value(parameter: str) -> None:
         ({"set": {"processing_fees": {"*": {"card": 2}}}}, "data.set.processing_fees.*.card"),
         ({"set": {"time_zone": "Mars/Olympus"}}, "data.set.time_zone"),
         ({"set": {"company_notice_days": -1}}, "data.set.company_notice_days"),
+        ({"set": {"grace": 7, "company_notice_days": -1}}, "data.set.company_notice_days"),
+        ({"set": {"company_notice_days": -1, "refund_days": -1, "funding_hours": -1}}, "data.set.funding_hours"),
+        ({"note": "x", "set": {"company_notice_days": -1}}, "data.set.company_notice_days"),
+        ({"note": "x", "extends": 5}, "data.extends"),
+        ({"note": "x", "extends": "nobody"}, "data.note"),
+        ({"note": "x", "set": {"grace": 7}}, "data.set.grace"),
+        ({"version": "1", "material": "yes", "set": {"company_notice_days": -1}}, "data.version"),
     ],
 )
 def test_a_regulations_document_names_its_fault(changes: Mapping[str, Any], path: str) -> None:
     publication = published({**CHANGE, **changes})
     assert publication.malformed is not None
     assert publication.malformed.path == path
+
+
+def test_a_document_that_states_every_parameter_under_set_names_its_fault_there() -> None:
+    head = {"regulations": "sixth", "version": "1", "effective_from": "2026-02-01T00:00:00+02:00"}
+    assert published({**head, "set": TELNEXX}).refusal is None
+    publication = published({**head, "set": {**TELNEXX, "refund_days": "x"}, "note": "x"})
+    assert publication.malformed is not None
+    assert publication.malformed.path == "data.set.refund_days"
 
 
 def test_a_tariff_is_published_for_known_regulations_and_accepted_currencies() -> None:
