@@ -228,12 +228,13 @@ def confirm_refund_paid(case: Case, request: ConfirmRefundPaid) -> Refusal | Non
     currency = request.currency or account
     if currency != account and request.rate is None:
         return Refusal(code=Code.RATE_REQUIRED, message=f"a rate from {account} to {currency} is needed")
-    accepted = case.regulations.refund_currencies or (account,)
+    payable = case.regulations.refund_currencies
+    accepted = (account,) if payable is None else payable
     if currency not in accepted:
         return Refusal(
             code=Code.METHOD_NOT_REFUNDABLE,
             rule="payout",
-            message=f"refunds are paid in {', '.join(accepted)}, not in {currency}",
+            message=f"refunds are paid in {', '.join(accepted) or 'no currency'}, not in {currency}",
         )
     rate = request.rate if currency != account else None
     case.record(

@@ -28,7 +28,7 @@ from tests.domain.controls import (
     terminate,
     violation,
 )
-from tests.domain.given import Step, Story, fact, given
+from tests.domain.given import Rules, Step, Story, fact, given
 
 AMERICAN = "+12025550100"
 AT_ONCE = {"subscriber_termination": "at_once", "company_notice_days": 0}
@@ -45,9 +45,9 @@ def hexaserv(*history: Step, **rules: object) -> Story:
     return given(*joined_there, *history, under="hexaserv", zone=PODGORICA, rules=rules)
 
 
-def calycom(*history: Step) -> Story:
+def calycom(*history: Step, rules: Rules | None = None) -> Story:
     joined_there = (NOON, register("calycom", "EUR", "vps"), deposit(currency="EUR"))
-    return given(*joined_there, *history, under="calycom", zone=BERLIN)
+    return given(*joined_there, *history, rules=rules, under="calycom", zone=BERLIN)
 
 
 # What is paid out at the end
@@ -329,6 +329,11 @@ def test_only_what_was_requested_is_decided() -> None:
 def test_after_a_violation_no_refund_can_be_asked_for_and_one_asked_for_before_may_be_granted() -> None:
     calycom(violation()).when(refund()).refused("not_refundable", basis="calycom/discretionary-refund")
     calycom(refund(), violation()).when(decide_refund("s-1/4")).then(fact("refund-approved"), fact("refund-due"))
+
+
+def test_a_list_without_a_currency_lets_no_refund_be_paid() -> None:
+    story = calycom(refund(), decide_refund("s-1/4"), rules={"refund_currencies": []})
+    story.when(paid_out("s-1/4")).refused("method_not_refundable", basis="calycom/refund-in-crypto")
 
 
 def test_a_payout_in_another_currency_names_its_rate_and_is_rounded_down() -> None:
