@@ -4,12 +4,15 @@ A field named like money holds `Money`; the codec writes it as a decimal string 
 `paid_from` says which lots a debit took from, so that a reversal can put it back without asking anybody.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, get_args
 
 from domain.money import Money
 from domain.periods import Period
+
+WRITTEN = "written"
+"""Marks a field that the wire form always holds, also at its default; other fields are left out there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,7 @@ class Calculation:
     of: int | None = None
     periods: int | None = None
     """Whole periods paid in the same charge; None: one period, or the part of it that `days` of `of` says."""
-    rounding: str = "half_up_minor"
+    rounding: str = field(default="half_up_minor", metadata={WRITTEN: True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,18 @@ import orjson
 
 from consumers.outcomes import instant
 from consumers.ports import Stored
-from domain.facts import FACT_TYPES, WIRE_TYPES, Calculation, Fact, Line, Recorded, Refill, RefundPaid, Take
+from domain.facts import (
+    FACT_TYPES,
+    WIRE_TYPES,
+    WRITTEN,
+    Calculation,
+    Fact,
+    Line,
+    Recorded,
+    Refill,
+    RefundPaid,
+    Take,
+)
 from domain.money import Money
 from domain.periods import Period
 from infra.upcasting import UPCASTERS as UPCASTERS  # noqa: PLC0414 - the codec's callers know both from here
@@ -148,7 +159,8 @@ class _Field:
     encode: Encode
     decode: Decode
     default: Any
-    required: bool
+    always: bool
+    """Written also at its default."""
 
 
 def _same(value: Any) -> Any:
@@ -211,7 +223,8 @@ def _compile(cls: type) -> tuple[_Field, ...]:
     for field in fields(cls):
         to_json, from_json = _codec_of(hints[field.name])
         default = None if field.default is MISSING else field.default
-        compiled.append(_Field(field.name, to_json, from_json, default, field.default is MISSING))
+        always = field.default is MISSING or WRITTEN in field.metadata
+        compiled.append(_Field(field.name, to_json, from_json, default, always))
     return tuple(compiled)
 
 
@@ -239,7 +252,7 @@ def _coder(cls: type[Fact]) -> Coder:
 def _writer(cls: type, compiled: tuple[_Field, ...], first_amount: str | None) -> Callable[[Any], dict[str, Any]]:
     """A function that writes a record's fields in order, compiled as source: every fact passes through one.
 
-    Fields at their default are left out; the currency follows the first amount.
+    Fields at their default are left out, but for those marked; the currency follows the first amount.
     """
     scope: dict[str, Any] = {f"encode_{field.name}": field.encode for field in compiled}
     scope |= {f"default_{field.name}": field.default for field in compiled}
@@ -247,7 +260,7 @@ def _writer(cls: type, compiled: tuple[_Field, ...], first_amount: str | None) -
     for field in compiled:
         name = field.name
         value = f"record.{name}" if field.encode is _same else f"encode_{name}(record.{name})"
-        condition = "" if field.required else f"if record.{name} != default_{name}: "
+        condition = "" if field.always else f"if record.{name} != default_{name}: "
         lines.append(f" {condition}data['{name}'] = {value}")
         if name == first_amount:
             lines.append(f" data['currency'] = record.{name}.currency")

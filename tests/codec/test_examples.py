@@ -30,6 +30,13 @@ def test_a_current_example_is_written_again_byte_for_byte(file: Path) -> None:
     assert codec.encode(codec.decode(file.read_bytes()), KEY)[1] == file.read_bytes()
 
 
+def test_an_older_calculation_without_its_rounding_decodes_and_a_new_one_says_it() -> None:
+    value = (FOLDER / "subledger.periodic-service-charged.v1.json").read_bytes()
+    said = b',"rounding":"half_up_minor"'
+    assert said in value
+    assert codec.decode(value.replace(said, b"")).recorded == codec.decode(value).recorded
+
+
 def test_the_script_adds_what_is_missing_and_touches_nothing_else(tmp_path: Path) -> None:
     kept = tmp_path / "subledger.deposit-credited.v1.json"
     kept.write_text("an older example")
