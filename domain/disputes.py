@@ -6,7 +6,7 @@ from domain import reversals
 from domain.case import Case
 from domain.commands import OpenDispute, ResolveDispute
 from domain.facts import DisputeOpened, DisputeResolved
-from domain.invoices import oldest_invoice_first
+from domain.invoices import oldest_invoice_first, settled
 from domain.money import Money
 from domain.queue import queue
 from domain.refunds import pay_out_raise
@@ -60,7 +60,10 @@ def _uphold(case: Case, charge_id: str, request: ResolveDispute) -> None:
     amount = min(asked, left)
     before = case.balance
     if amount.units:
+        invoice = case.state.invoices.get(getattr(charge.fact, "invoice", None) or "")
         reversals.reverse(case, charge, amount, request.reason, "dispute")
+        if invoice is not None and invoice.id not in case.state.invoices:
+            settled(case, invoice)
     after_a_raise(case, case.balance - before)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from domain import accounts, invoices
+from domain import accounts
 from domain.case import Case
 from domain.charging import refills
 from domain.facts import (
@@ -95,8 +95,6 @@ def reverse(case: Case, charge: Charged, amount: Money, reason: str, rule: str, 
         ),
         rule,
     )
-    if open_invoice is not None and open_invoice.id not in case.state.invoices:
-        invoices.settled(case, open_invoice)
 
 
 def _withdrawn(case: Case, charge: Charged) -> bool:

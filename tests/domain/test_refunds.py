@@ -8,6 +8,7 @@ from tests.domain.controls import (
     BELGRADE,
     BERLIN,
     DUTCH,
+    GERMAN,
     NEW_YEAR,
     NOON,
     PODGORICA,
@@ -17,6 +18,7 @@ from tests.domain.controls import (
     charge_back,
     decide_refund,
     deposit,
+    invoiced,
     joined,
     messages,
     millionths,
@@ -386,6 +388,21 @@ def test_at_the_end_a_refund_by_discretion_is_requested_and_waits() -> None:
         fact("termination-announced"), fact("agreement-terminated"), fact("refund-requested")
     ).balance("50.00")
     story.when(decide_refund("s-1/7")).then(fact("refund-approved"), fact("refund-due", amount="50.00"))
+
+
+def test_money_back_connects_no_number_whose_invoice_it_leaves_nothing_of() -> None:
+    # 2.00 + 4.00 × 27/31 = 5.48 and 18 % of it, 0.99, are invoiced; to take them back is not to pay for the number.
+    money_back = {"refunds": "money_back", "refund_days": 30}
+    story = given(*invoiced(), order(GERMAN, "did.de"), rules=money_back, under="illyvoip", zone=BELGRADE)
+    story.when(refund()).then(
+        fact("refund-requested"),
+        fact("charge-reversed", amount="2.00", lowered="2.36"),
+        fact("charge-reversed", amount="3.48", lowered="4.11", credited="0.00"),
+        fact("order-cancelled"),
+        fact("agreement-terminated"),
+        fact("refund-due", amount="0.00"),
+        fact("personal-data-erased"),
+    ).balance("0.00").outstanding("0.00")
 
 
 def test_a_violation_alone_does_not_end_the_money_back_guarantee() -> None:
