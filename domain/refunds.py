@@ -54,9 +54,9 @@ def pay_out_balance(case: Case, rule: str) -> None:
 
 
 def pay_out_raise(case: Case, raised: Money, rule: str) -> None:
-    """After the end, what raised the balance is due at once, less what was owed."""
+    """After the end, what raised the balance is due at once, less what was owed; nothing while a debt is left."""
     lots = tuple(lot.id for lot in case.state.account.lots)
-    pay_out_part(case, min(raised, case.balance), lots, rule)
+    pay_out_part(case, max(min(raised, case.balance), case.zero), lots, rule)
 
 
 def pay_out_part(case: Case, amount: Money, lot_ids: tuple[str, ...], rule: str) -> None:

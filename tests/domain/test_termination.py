@@ -310,6 +310,13 @@ def test_a_correction_after_the_end_is_due_back_where_balances_are_refunded() ->
     given(*joined(), terminate(), rules=kept).when(adjust("3.00")).then(fact("adjustment-posted")).balance("53.00")
 
 
+def test_what_raises_a_debt_after_the_end_pays_nothing_out_and_writes_nothing_off() -> None:
+    # 42.30 less 15 minutes, 0.1875, less the 50.00 charged back; the debt is not rounded.
+    story = given(*renting(), call(75 * 60), charge_back(), terminate(), rules=AT_ONCE)
+    story.when(adjust("3.00")).then(fact("adjustment-posted")).balance("-4.8875")
+    story.when(adjust("4.8876")).then(fact("adjustment-posted"), fact("remainder-written-off", amount="0.0001"))
+
+
 def test_a_violation_is_recorded() -> None:
     given(*renting()).when(violation()).then(
         fact("violation-recorded", kind="spam", unlawful=False, basis="telnexx/violations")
