@@ -33,6 +33,8 @@ FOR_CAUSE = frozenset({"violation", "unlawful_use", "non_payment"})
 """Causes of an end that the company gives."""
 MONEY_BACK = "money_back"
 """The cause of an end by the money-back guarantee."""
+FEE = "processing fee"
+"""The line that every refund of the guarantee has, and no other one."""
 ANY = "*"
 """Any country, any method, in the table of processing fees."""
 
@@ -260,7 +262,7 @@ def money_back_refusal(case: Case) -> Refusal | None:
             rule="refund-after-cause",
             message="an agreement that was ended for cause is not refunded",
         )
-    if ended == MONEY_BACK:
+    if ended == MONEY_BACK or _given_back_before(case):
         return Refusal(code=Code.NOT_REFUNDABLE, message="the money was given back before")
     first = next(reversals.charges(case), None)
     if first is None:
@@ -269,6 +271,14 @@ def money_back_refusal(case: Case) -> Refusal | None:
     if days is not None and case.effective_at > first.recorded.effective_at + timedelta(days=days):
         return Refusal(code=Code.NOT_REFUNDABLE, message=f"the {days} days from the first charge are over")
     return None
+
+
+def _given_back_before(case: Case) -> bool:
+    """Whether the guarantee was made use of, also by the settlement of an ordinary end."""
+    return any(
+        isinstance(recorded.fact, RefundDue) and any(line.label == FEE for line in recorded.fact.lines)
+        for recorded in case.newest_first()
+    )
 
 
 def money_back(case: Case, request: RequestRefund, end: Callable[[Case], None] | None) -> None:
@@ -302,7 +312,7 @@ def _pay_out_less_fee(case: Case, refund: str, request: RequestRefund, third_par
     amount = (balance - fee).floor_minor()
     lines = (
         Line(label="balance", amount=balance),
-        Line(label="processing fee", amount=-fee),
+        Line(label=FEE, amount=-fee),
         *third_party,
     )
     takes = case.takes(amount + fee)

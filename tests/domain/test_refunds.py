@@ -378,7 +378,7 @@ def test_at_the_end_the_money_back_rule_gives_back_what_it_would_on_request() ->
         fact("charge-reversed", amount="5.00"),
         fact("charge-reversed", amount="2.70"),
         fact("refund-due", amount="50.00"),
-    ).balance("0.00")
+    ).balance("0.00").when(refund()).refused("not_refundable")
 
 
 def test_at_the_end_a_refund_by_discretion_is_requested_and_waits() -> None:
