@@ -9,7 +9,7 @@ from domain.facts import InvoiceExpired, InvoiceIssued, Line, OrderCancelled, Pa
 from domain.money import Money
 from domain.periods import Period
 from domain.prices import Bill, connection_fee_due, order_bill
-from domain.state import Invoice, Order
+from domain.state import CorruptStream, Invoice, Order
 
 
 def outstanding(case: Case) -> Money:
@@ -115,9 +115,9 @@ def expiry(case: Case, invoice: Invoice, reason: str, rule: str = "expiry") -> N
 
 
 def expire_order(case: Case, order: Order, reason: str, rule: str) -> None:
-    """An order goes: its invoice first, if one is open, then the order."""
-    if order.invoice is not None and order.invoice in case.state.invoices:
-        expiry(case, case.state.invoices[order.invoice], reason, rule)
+    """An order goes: its invoice first, if one was issued, also where nothing of it is outstanding any more."""
+    if order.invoice is not None:
+        expiry(case, case.state.invoices.get(order.invoice) or _taken_back(case, order.invoice), reason, rule)
     case.record(OrderCancelled(number=order.number, reason=reason), rule)
 
 
@@ -138,6 +138,25 @@ def _demand(case: Case, order: Order, stale_before: datetime | None = None) -> N
         oldest_invoice_first(case, stale_before)
     elif case.state.orders[order.number].invoice == invoice:
         connect(case, case.state.orders[order.number])
+
+
+def _taken_back(case: Case, invoice: str) -> Invoice:
+    """An invoice of which reversals left nothing outstanding, while its order still waits."""
+    recorded = case.fact(invoice)
+    if recorded is None or not isinstance(recorded.fact, InvoiceIssued):
+        raise CorruptStream(f"{case.state.subject}: {invoice} is no invoice")
+    issued = recorded.fact
+    return Invoice(
+        id=invoice,
+        number=issued.number,
+        renewal=False,
+        issued_at=recorded.effective_at,
+        due=issued.due,
+        period_start=issued.period.start,
+        period_end=issued.period.end,
+        total=issued.total,
+        outstanding=case.zero,
+    )
 
 
 def _account(service: str | None) -> str:

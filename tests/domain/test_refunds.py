@@ -398,6 +398,7 @@ def test_money_back_connects_no_number_whose_invoice_it_leaves_nothing_of() -> N
         fact("refund-requested"),
         fact("charge-reversed", amount="2.00", lowered="2.36"),
         fact("charge-reversed", amount="3.48", lowered="4.11", credited="0.00"),
+        fact("invoice-expired", outstanding="0.00", returned="0.00"),
         fact("order-cancelled"),
         fact("agreement-terminated"),
         fact("refund-due", amount="0.00"),
