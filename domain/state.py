@@ -507,10 +507,10 @@ def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Sub
             announced_end = Announced(
                 ends_at=fact.ends_at, cause=fact.cause, charge_remaining_term=fact.charge_remaining_term
             )
-            return _standing(state, announced=announced_end)
-        case AgreementTerminated():
             in_breach = state.standing.in_breach or fact.cause == "violation"
-            ended = _standing(state, ended=fact.cause, announced=None, in_breach=in_breach)
+            return _standing(state, announced=announced_end, in_breach=in_breach)
+        case AgreementTerminated():
+            ended = _standing(state, ended=fact.cause, announced=None)
             return replace(ended, queue=(), orders={}, scheduled_plan=None, scheduled_for=None)
         case PlanChangeScheduled():
             return replace(state, scheduled_plan=fact.plan, scheduled_for=fact.takes_effect_at)

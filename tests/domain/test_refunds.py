@@ -406,6 +406,13 @@ def test_money_back_connects_no_number_whose_invoice_it_leaves_nothing_of() -> N
     ).balance("0.00").outstanding("0.00")
 
 
+def test_an_end_announced_for_a_violation_rules_a_refund_out_before_it_comes() -> None:
+    given(*joined(), terminate("violation"), rules=UNUSED).when(refund()).refused("not_refundable")
+    given(*joined(), terminate("non_payment"), rules=UNUSED).when(refund()).then(
+        fact("refund-requested"), fact("refund-due", amount="50.00")
+    )
+
+
 def test_a_violation_alone_does_not_end_the_money_back_guarantee() -> None:
     hexaserv(administrative("resources"), violation()).when(refund(country="ME")).then(
         fact("refund-requested"),
