@@ -19,7 +19,7 @@ from domain.prices import (
     Listed,
     administrative_price,
     listed_price,
-    plan_in_force,
+    plan_terms,
     price_of_rental,
     proration,
     with_tax,
@@ -200,11 +200,9 @@ def _channels_priced(case: Case) -> bool:
 
 
 def _not_in_force(case: Case, plan: str, service: str) -> bool:
-    """A new order needs a price in force; a plan that the tariff in force dropped keeps its last prices."""
-    terms = plan_in_force(case, plan)
-    if terms is not None:
-        return service not in terms.periodic
-    return listed_price(case, plan, service, case.effective_at) is None
+    """A new order needs a price in force; a plan that the tariff in force dropped keeps the prices it had last."""
+    _, terms = plan_terms(case, plan, case.effective_at)
+    return service not in terms.periodic
 
 
 def _unknown_service(case: Case, service: str) -> Refusal:

@@ -362,3 +362,16 @@ def test_a_service_in_use_that_a_new_tariff_drops_keeps_its_last_price() -> None
         fact("included-units-lapsed"), fact("periodic-service-charged", amount="3.10")
     )
     given(*renting(), "2026-01-21 12:00", tariffs=(dropped,)).when(order(THIRD)).refused("unknown_service")
+
+
+def test_a_plan_that_was_dropped_keeps_what_it_had_last_and_nothing_from_before() -> None:
+    start = FREE_TARIFF["plans"]["start"]
+    without_channels = {
+        **FREE_TARIFF,
+        "effective_from": "2026-01-06T00:00:00+02:00",
+        "plans": {"start": {**start, "periodic": {"did.ua": "3.00"}}},
+    }
+    without_start = {**FREE_TARIFF, "effective_from": "2026-01-07T00:00:00+02:00", "plans": {"other": start}}
+    story = given(*joined(), "2026-01-08 12:00", tariffs=(without_channels, without_start))
+    story.when(order(channels=1)).refused("unknown_service")
+    story.when(order()).then(fact("order-placed"), fact("periodic-service-charged"), fact("number-rented"))
