@@ -258,13 +258,13 @@ class Writer:
         return outcome
 
     def _outcome(self, command: Command, decision: Decision, stored: tuple[Stored, ...]) -> Outcome:
-        return outcomes.decided(command, decision, stored, self._invoiced(decision.state, command.at))
+        return outcomes.decided(command, decision, stored, self._invoiced(decision.state))
 
-    def _invoiced(self, state: State, at: datetime) -> bool:
+    def _invoiced(self, state: State) -> bool:
+        """Whether invoices are paid with, which holds for the life of a regulations name."""
         if not isinstance(state, Subscriber):
             return False
-        regulations = self._catalogue.catalogue.in_force(state.profile.regulations, at)
-        return regulations is not None and regulations.invoiced
+        return self._catalogue.catalogue.regulations[state.profile.regulations][0].invoiced
 
     def _number(self, command: Command, decision: Decision, position: str | None) -> tuple[Stored, ...]:
         if not decision.facts:

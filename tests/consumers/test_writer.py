@@ -206,6 +206,8 @@ def test_outstanding_is_shown_under_invoices_always_and_never_elsewhere(ledger: 
     joined, ordered = run(ledger.writer(), registration, order)
     assert (joined["balance"], joined["outstanding"]) == ("0.00", "0.00")
     assert (ordered["balance"], ordered["outstanding"]) == ("0.00", "6.47")
+    early = line("AdvanceClock", "c-3", "2023-01-05T12:00:00+02:00", "s-2")
+    assert run(ledger.writer(), early)[0]["outstanding"] == "6.47"
     assert "outstanding" not in run(ledger.writer(), *first_month())[0]
 
 
