@@ -1,5 +1,6 @@
 """Charging: a bill becomes facts, paid from the balance or put on an invoice; what comes back refills its lots."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from domain.case import Case
@@ -56,12 +57,15 @@ def charge_tax(
 def included_units(case: Case, number: str, plan: str, period: Period, at: datetime) -> None:
     """Grants what the plan includes in a period by its terms at `at`, a fact per service (telnexx/included-minutes)."""
     _, terms = plan_terms(case, plan, at)
-    for service in sorted(terms.usage):
-        units = terms.usage[service].included
-        if units:
-            case.record(
-                _included_units_granted(number=number, service=service, units=units, period=period), "included-units"
-            )
+    grant_units(case, number, {service: price.included for service, price in terms.usage.items()}, period)
+
+
+def grant_units(case: Case, number: str, units: Mapping[str, int], period: Period) -> None:
+    """A fact per service with included units, by the alphabet."""
+    for service in sorted(units):
+        if units[service]:
+            granted = _included_units_granted(number=number, service=service, units=units[service], period=period)
+            case.record(granted, "included-units")
 
 
 def connect(case: Case, order: Order) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from domain import ending, invoices
 from domain.case import Case
-from domain.charging import included_units
+from domain.charging import grant_units, included_units
 from domain.ending import Ended
 from domain.facts import RentalResumed, RentalSuspended
 from domain.periods import Period, next_boundary, nth_period_end
@@ -96,8 +96,8 @@ def _renew_by_invoice(case: Case, rental: Rental, bill: Bill) -> None:
 
 
 def _grant_within_term(case: Case, rental: Rental, start: datetime) -> None:
-    """A prepaid term's next period: nothing to pay, but its included units are granted."""
+    """A prepaid term's next period: nothing to pay, but its included units are granted, as many as in its first."""
     granted = any(units.until > start for units in rental.units.values())
     if rental.prepaid and rental.rented_at < start and not granted:
         period = Period(start, next_boundary(start, case.zone))
-        included_units(case, rental.number, rental.plan, period, rental.rented_at)
+        grant_units(case, rental.number, rental.term_units, period)

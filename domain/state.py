@@ -151,6 +151,8 @@ class Rental:
     suspended: bool = False
     unpaid_since: datetime | None = None
     units: Mapping[str, Units] = field(default_factory=dict)
+    term_units: Mapping[str, int] = field(default_factory=dict)
+    """What a prepaid term includes in each of its periods, as granted with its payment."""
 
     def in_term(self, at: datetime) -> bool:
         """Whether an agreement for more than one period is running (telnexx/early-termination-60d)."""
@@ -693,6 +695,7 @@ def _rented(state: Subscriber, fact: NumberRented, recorded: Recorded) -> Subscr
         price=order.price,
         channel_price=order.channel_price,
         units=order.units,
+        term_units={service: units.left for service, units in order.units.items()} if fact.prepaid else {},
     )
     standing = state.standing
     if not standing.numbered or standing.fee_invoice is not None:

@@ -26,7 +26,7 @@ from tests.domain.controls import (
     tick,
     transfer,
 )
-from tests.domain.given import fact, given
+from tests.domain.given import catalogue, fact, given
 
 MARCH_EVE = "2026-02-28 12:00"
 FREE_TARIFF: dict[str, Any] = {
@@ -203,6 +203,17 @@ def test_each_prepaid_period_brings_its_included_units_and_no_charge() -> None:
     given(*renting(periods=3, prepaid=True)).when("2026-02-01 00:00", tick()).then(
         fact("included-units-lapsed", units=60), fact("included-units-granted", units=60)
     ).balance("36.10")
+
+
+def test_a_prepaid_term_includes_in_each_period_what_it_included_when_it_was_paid() -> None:
+    # A tariff published at the very instant of the order, after it, counts from that instant.
+    story = given(*renting(periods=3, prepaid=True))
+    usage = {"voice.in": {"per": "minute", "price": "0.01", "included": 10}}
+    plans = {"start": {**FREE_TARIFF["plans"]["start"], "usage": usage}}
+    story.known = catalogue(tariffs=({**FREE_TARIFF, "effective_from": "2026-01-05T12:00:00+02:00", "plans": plans},))
+    story.when("2026-02-01 00:00", tick()).then(
+        fact("included-units-lapsed", units=60), fact("included-units-granted", units=60)
+    )
 
 
 def test_after_a_prepaid_term_with_autorenew_the_number_is_renewed_month_by_month() -> None:
