@@ -148,6 +148,7 @@ class Account:
         self.plan: str = data["plan"]
         self.earlier_plans: list[str] = []
         self.stale_before: Instant | None = None
+        self.unpaid_before: dict[str, Instant | None] = {}
         self.holder: str = data["holder"]
         self.autorenew: bool = data.get("autorenew", True)
         self.first_account: bool = data.get("first_account", True)
@@ -708,6 +709,7 @@ class Account:
     def _renew(self, at: Instant) -> None:
         """Step 4: continuing rentals are renewed in the order first rented."""
         ended = False
+        self.unpaid_before = {rental.number: self._unpaid_since(rental) for rental in self.rentals}
         self.queue = [one for one in self.queue if not (isinstance(one, Renewal) and one.rental.suspended)]
         for rental in list(self.rentals):
             if rental.prepaid_until is not None and rental.prepaid_until > at:
@@ -739,8 +741,7 @@ class Account:
     def _renew_by_balance(self, at: Instant, rental: Rental) -> bool:
         since = at
         if rental.suspended:  # the new renewal replaces the waiting one
-            since = self._unpaid_since(rental) or at
-            self.queue = [item for item in self.queue if not (isinstance(item, Renewal) and item.rental is rental)]
+            since = self.unpaid_before.get(rental.number) or at
         item = Renewal(rental, at, self.renewal_quote(at, rental), self.included(at), since)
         self.queue.append(item)
         self.pay_queue(at)
