@@ -108,6 +108,8 @@ class Case:
         subject, _, version = fact_id.rpartition("/")
         if subject != self.state.subject or not version.isdecimal() or version != str(int(version)):
             return None
+        if int(version) > self.state.version:
+            return None
         for recorded in self.facts:
             if recorded.version == int(version):
                 return recorded
