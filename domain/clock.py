@@ -75,7 +75,8 @@ def _dues(state: Subscriber, catalogue: Catalogue) -> Iterator[Due]:
 
 def _invoice_dues(state: Subscriber, catalogue: Catalogue) -> Iterator[Due]:
     for invoice in state.invoices.values():
-        if _regulations(state, catalogue, invoice.issued_at).unpaid_invoice == "expires":
+        regulations = _regulations(state, catalogue, invoice.issued_at)
+        if regulations.unpaid_invoice == "expires" and regulations.invoice_due_days is not None:
             yield Due(invoice.due, 4, invoice_expiry, after=True)
 
 

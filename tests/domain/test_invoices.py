@@ -133,6 +133,11 @@ def test_at_the_instant_of_expiry_a_payment_still_counts() -> None:
     )
 
 
+def test_an_invoice_without_a_time_to_pay_never_expires() -> None:
+    story = illyvoip(german(), unpaid_invoice="expires", invoice_due_days=None)
+    story.when("2026-01-31 12:00", tick()).then().outstanding("6.47")
+
+
 def test_without_patience_a_renewal_that_cannot_be_paid_is_not_invoiced() -> None:
     calycom(order(DUTCH, "did.nl"), paid("5.00")).when(FEBRUARY, tick()).then(
         fact("rental-ended", number=DUTCH, at=FEBRUARY, basis="calycom/expiry")
