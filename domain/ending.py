@@ -14,7 +14,7 @@ from domain.facts import (
     RentalEnded,
 )
 from domain.periods import whole_periods
-from domain.prices import price_of_rental, term_price
+from domain.prices import price_of_held, term_price
 from domain.state import CHANNEL, Rental
 
 Ended = tuple[str, datetime]
@@ -134,10 +134,10 @@ def _remaining_term(case: Case, rental: Rental) -> RemainingTermCharged | None:
     periods = whole_periods(rental.paid_until, rental.term_ends_at, case.zone)
     if periods <= 0:
         return None
-    listed = price_of_rental(case, rental, rental.service)
+    listed = price_of_held(case, rental, rental.service)
     priced = [(listed, 1)]
     if rental.channels:
-        priced.append((price_of_rental(case, rental, CHANNEL), rental.channels))
+        priced.append((price_of_held(case, rental, CHANNEL), rental.channels))
     price, amount = term_price(priced, periods)
     return RemainingTermCharged(number=rental.number, amount=amount, periods=periods, price=price, tariff=listed.tariff)
 

@@ -20,7 +20,7 @@ from domain.prices import (
     administrative_price,
     listed_price,
     plan_terms,
-    price_of_rental,
+    price_of_held,
     proration,
     with_tax,
 )
@@ -66,7 +66,7 @@ def add_channels(case: Case, request: AddChannels) -> Refusal | None:
         return _unknown_service(case, CHANNEL)
     if rental.suspended:
         return Refusal(code=Code.PERIOD_NOT_PAID, message=f"{rental.number} is suspended until its period is paid")
-    charged = _channels_charge(case, rental, price_of_rental(case, rental, CHANNEL), request.count)
+    charged = _channels_charge(case, rental, price_of_held(case, rental, CHANNEL), request.count)
     tax, tax_amount = with_tax(case, charged.amount)
     refusal = insufficient_funds(case, charged.amount + tax_amount)
     if refusal is not None:
@@ -169,18 +169,20 @@ def insufficient_funds(case: Case, price: Money) -> Refusal | None:
 
 def free_service(case: Case, service: str) -> Refusal | None:
     """At most one service at price zero in an account, waiting orders counted (hexaserv/one-free-account)."""
-    if not case.regulations.one_free_service or not _is_free(case, service):
+    if not case.regulations.one_free_service:
+        return None
+    listed = listed_price(case, case.state.profile.plan, service, case.effective_at)
+    if listed is None or not _is_free(listed):
         return None
     held: list[Rental | Order] = [*case.state.rentals.values(), *case.state.orders.values()]
     for one in held:
-        if _is_free(case, one.service):
+        if _is_free(price_of_held(case, one, one.service)):
             return Refusal(code=Code.FREE_SERVICE_ALREADY_HELD, message=f"{one.number} ({one.service}) is free already")
     return None
 
 
-def _is_free(case: Case, service: str) -> bool:
-    listed = listed_price(case, case.state.profile.plan, service, case.effective_at)
-    return listed is not None and (not listed.price.units or listed.discount_millionths == WHOLE)
+def _is_free(listed: Listed) -> bool:
+    return not listed.price.units or listed.discount_millionths == WHOLE
 
 
 def _unknown_periodic_service(case: Case, request: OrderNumber) -> Refusal | None:

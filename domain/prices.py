@@ -219,9 +219,9 @@ def renewal_of(case: Case, rental: Rental, boundary: datetime) -> Waiting:
     return Waiting(number=rental.number, since=boundary, renewal=True, plan=plan, channels=rental.channels)
 
 
-def price_of_rental(case: Case, rental: Rental, service: str) -> Listed:
-    """What `service` (the rental's own, or its channels) costs now."""
-    return _price_in_use(case, rental, case.state.profile.plan, service, case.effective_at)
+def price_of_held(case: Case, holder: Order | Rental, service: str) -> Listed:
+    """What `service` (the rental's or order's own, or its channels) costs now."""
+    return _price_in_use(case, holder, case.state.profile.plan, service, case.effective_at)
 
 
 def _part_of_month(at: datetime, zone: str) -> tuple[int | None, int | None]:
@@ -234,24 +234,24 @@ def _tariff_in_force(case: Case, at: datetime) -> Tariff | None:
 
 
 def _price_in_use(case: Case, holder: Order | Rental, plan: str, service: str, at: datetime) -> Listed:
-    """A service in use that its plan no longer prices, or never did, keeps the price last charged."""
-    listed = listed_price(case, plan, service, at)
+    """A service in use that its plan no longer prices, or never did, keeps its last price."""
+    listed = listed_price(case, plan, service, at) or _price_under_earlier_plan(case, service, at)
     if listed is not None:
         return listed
     last = holder.channel_price if service == CHANNEL else holder.price
-    if last is not None:
-        return Listed(price=last, tariff=plan_terms(case, plan, at)[0].name)
-    return _price_under_earlier_plan(case, service, at)
+    if last is None:
+        raise LookupError(f"{case.state.subject}: no plan of this account ever priced {service}")
+    return Listed(price=last, tariff=plan_terms(case, plan, at)[0].name)
 
 
-def _price_under_earlier_plan(case: Case, service: str, at: datetime) -> Listed:
-    """A waiting order whose service the new plan never priced keeps its price under the plan before."""
+def _price_under_earlier_plan(case: Case, service: str, at: datetime) -> Listed | None:
+    """What was ordered while a plan change was scheduled, and the new plan never priced, keeps the old plan's price."""
     for recorded in case.newest_first():
         if isinstance(recorded.fact, PlanChanged):
             listed = listed_price(case, recorded.fact.from_plan, service, at)
             if listed is not None:
                 return listed
-    raise LookupError(f"{case.state.subject}: no plan of this account ever priced {service}")
+    return None
 
 
 def _line(

@@ -375,6 +375,44 @@ def test_a_service_in_use_that_a_new_tariff_drops_keeps_its_last_price() -> None
     given(*renting(), "2026-01-21 12:00", tariffs=(dropped,)).when(order(THIRD)).refused("unknown_service")
 
 
+def test_what_was_ordered_under_a_plan_that_is_left_keeps_its_price_there_discount_and_all() -> None:
+    # 3.10 and 1.50 less a tenth: 2.79 and 1.35; the new plan has no site.
+    start = {"connection_fee": "5.00", "periodic": {"did.ua": "3.10", "site": "1.50"}, "usage": {}}
+    other = {"connection_fee": "5.00", "periodic": {"did.ua": "6.20"}, "usage": {}}
+    plans = {
+        "start": {**start, "administrative": {}, "discount": "0.10"},
+        "business": {**other, "administrative": {}},
+    }
+    story = given(
+        *(*joined(NEW_YEAR), order(), plan_change()),
+        tariffs=({**FREE_TARIFF, "plans": plans},),
+    )
+    story.when(order("site-1", "site")).then(
+        fact("order-placed"), fact("periodic-service-charged", amount="1.35"), fact("number-rented")
+    )
+    story.when("2026-02-01 00:00", tick()).then(
+        fact("plan-changed"),
+        fact("periodic-service-charged", service="did.ua", amount="6.20"),
+        fact("periodic-service-charged", service="site", amount="1.35"),
+    )
+
+
+def test_a_free_service_of_a_plan_that_was_left_is_still_the_one_that_may_be_held() -> None:
+    common = {"connection_fee": "0.00", "usage": {}, "administrative": {}}
+    plans = {
+        "start": {**common, "periodic": {"did.ua": "3.10", "site": "0.00"}},
+        "business": {**common, "periodic": {"did.ua": "3.10", "gift": "0.00"}},
+    }
+    story = given(
+        *(*joined(), plan_change(), order("site-1", "site"), "2026-02-02 12:00"),
+        rules={"one_free_service": True},
+        tariffs=({**FREE_TARIFF, "plans": plans},),
+    )
+    story.when(order("gift-1", "gift")).refused(
+        "free_service_already_held", fact("plan-changed"), fact("periodic-service-charged", service="site")
+    )
+
+
 def test_a_plan_that_was_dropped_keeps_what_it_had_last_and_nothing_from_before() -> None:
     start = FREE_TARIFF["plans"]["start"]
     without_channels = {
