@@ -66,8 +66,8 @@ def pay_renewal(case: Case, item: Waiting, bill: Bill) -> None:
     charge(case, bill)
     if bill.period.end > case.effective_at:
         included_units(case, item.number, item.plan, bill.period, item.since)
-    rental = case.state.rentals[item.number]
-    if rental.suspended and rental.paid_until > case.effective_at:
+    still_owed = any(one.renewal and one.number == item.number for one in case.state.queue)
+    if case.state.rentals[item.number].suspended and not still_owed:
         case.record(RentalResumed(number=item.number), "suspension")
 
 

@@ -15,6 +15,7 @@ from tests.domain.controls import (
     joined,
     order,
     register,
+    release,
     tick,
 )
 from tests.domain.given import fact, given
@@ -42,6 +43,17 @@ def test_a_number_whose_period_cannot_be_paid_is_suspended() -> None:
 def test_a_suspended_number_cannot_be_used() -> None:
     given(*POOR, FEBRUARY, tick()).when(call(60)).refused("period_not_paid", basis="telnexx/periodic-before-basic")
     given(*POOR, FEBRUARY, tick()).when(channels(1)).refused("period_not_paid")
+
+
+def test_what_ends_at_a_boundary_lets_the_suspended_behind_it_be_paid_and_resumed_before_the_next_renewal() -> None:
+    # 2.00 are left: 3.10 cannot be paid and holds 1.50 back; once it has gone, February is paid, and March is not.
+    history = (*joined(NEW_YEAR, "11.60"), order(), order(SECOND, "did.us"), "2026-02-02 12:00", release())
+    given(*history, rules=PATIENT).when(MARCH, tick()).then(
+        fact("rental-ended", number=NUMBER),
+        fact("periodic-service-charged", number=SECOND, amount="1.50", period=(FEBRUARY, MARCH), at=MARCH),
+        fact("rental-resumed", number=SECOND),
+        fact("rental-suspended", number=SECOND, period=(MARCH, APRIL)),
+    ).balance("0.50")
 
 
 def test_a_deposit_within_the_period_pays_it_whole_and_resumes_the_number() -> None:
