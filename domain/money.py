@@ -298,8 +298,9 @@ class Money:
         return money(half_up(self.units * numerator, denominator * minor) * minor, self.currency)
 
     def fine_share(self, numerator: int, denominator: int) -> "Money":
-        """`self × numerator ÷ denominator`, half-up to the inner unit: for usage."""
-        return money(half_up(self.units * numerator, denominator), self.currency)
+        """`self × numerator ÷ denominator`, half-up to 10⁻⁶, also of a coin that is counted finer: for usage."""
+        millionth = int(10 ** (decimal_places(self.currency) - ACCOUNT_DECIMALS))
+        return money(half_up(self.units * numerator, denominator * millionth) * millionth, self.currency)
 
     def floor_minor(self) -> "Money":
         """Rounded down to the minor unit: what can be paid out."""

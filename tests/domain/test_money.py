@@ -102,6 +102,8 @@ def test_the_minor_unit_is_the_currencys_own() -> None:
     assert str(Money.parse("10", "JPY").share(1, 3)) == "3"
     assert str(Money.parse("10", "KWD").share(1, 3)) == "3.333"
     assert str(Money.parse("10", "USD").fine_share(1, 3)) == "3.333333"
+    assert str(Money.parse("10", "BTC").fine_share(2, 3)) == "6.66666700"
+    assert str(Money.parse("10", "XMR").fine_share(1, 3)) == "3.333333000000"
     assert str(Money.parse("0.12345678", "BTC").floor_minor()) == "0.12345678"
 
 
