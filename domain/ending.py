@@ -46,6 +46,7 @@ def end_with_last_rental(case: Case, reason: str, effective_at: datetime) -> Non
     _withdraw_plan_change(case)
     rule = "unpaid-end" if reason == UNPAID else "autorenew"
     case.record(AgreementTerminated(cause=reason), rule, effective_at)
+    invoices.oldest_invoice_first(case)
     settlement(case, for_cause=False)
 
 

@@ -22,6 +22,7 @@ from domain.facts import (
     TaxCharged,
     UsageCharged,
 )
+from domain.invoices import oldest_invoice_first
 from domain.money import Money, decimal_places, format_decimal, minor_unit
 from domain.periods import whole_periods
 from domain.prices import Listed, proration
@@ -120,11 +121,15 @@ def prepaid_periods_left(case: Case) -> tuple[PrepaidLeft, ...]:
 
 
 def by_refund_rules(case: Case, prepaid: tuple[PrepaidLeft, ...]) -> None:
-    """At the end: whole prepaid periods come back, less the connection fee once; then as if a refund was requested."""
+    """At the end: whole prepaid periods come back, less the connection fee once; then as if a refund was requested.
+
+    What comes back pays open invoices first, as whatever raises the balance does.
+    """
     if not case.state.standing.in_breach:
         fee = case.state.standing.connection_fee or case.zero
         for left in prepaid:
             fee = _reverse_prepaid(case, left, fee)
+        oldest_invoice_first(case)
     if case.regulations.refunds != "discretionary" or case.balance.units > 0:
         request_refund(case, RequestRefund(), end=None)
 
@@ -284,7 +289,7 @@ def _given_back_before(case: Case) -> bool:
 def money_back(case: Case, request: RequestRefund, end: Callable[[Case], None] | None) -> None:
     """Every charge but usage and third parties' costs comes back; the balance less the fee is due.
 
-    `end` ends what has not ended yet, before the payout. Source: hexaserv/money-back-30d.
+    `end` ends what has not ended yet, and open invoices are paid, before the payout. Source: hexaserv/money-back-30d.
     """
     refund = case.record(_requested(request), "refund")
     third_party = []
@@ -297,6 +302,7 @@ def money_back(case: Case, request: RequestRefund, end: Callable[[Case], None] |
             reversals.reverse(case, charge, left, "money back", "refund")
     if end is not None:
         end(case)
+    oldest_invoice_first(case)
     _pay_out_less_fee(case, refund, request, third_party)
 
 

@@ -28,6 +28,7 @@ from tests.domain.controls import (
     register,
     renting,
     terminate,
+    tick,
     violation,
 )
 from tests.domain.given import Rules, Step, Story, fact, given
@@ -379,6 +380,39 @@ def test_at_the_end_the_money_back_rule_gives_back_what_it_would_on_request() ->
         fact("charge-reversed", amount="2.70"),
         fact("refund-due", amount="50.00"),
     ).balance("0.00").when(refund()).refused("not_refundable")
+
+
+def test_what_comes_back_at_the_end_pays_what_is_still_owed_first() -> None:
+    # February's 4.00 and 10.00 are open; 4.00 of each month come back, the domain's costs do not: 6.00 stay owed.
+    plan = {"connection_fee": "0.00", "periodic": {"did.de": "4.00", "domain": {"price": "10.00", "third_party": True}}}
+    document = {
+        "tariff": "illyvoip-domains",
+        "regulations": "illyvoip",
+        "currency": "EUR",
+        "effective_from": "2025-01-01T00:00:00+01:00",
+        "tax": None,
+        "plans": {"basic": {**plan, "usage": {}, "administrative": {}}},
+    }
+    story = given(
+        *(*invoiced(NEW_YEAR), deposit("14.00", currency="EUR"), order(GERMAN, "did.de"), order("a.example", "domain")),
+        *("2026-02-02 12:00", tick()),
+        rules={"refunds": "money_back", "refund_days": 40},
+        under="illyvoip",
+        zone=BELGRADE,
+        tariffs=(document,),
+    )
+    story.when(cancel("t-1")).then(
+        fact("termination-announced"),
+        fact("rental-ended"),
+        fact("rental-ended"),
+        fact("agreement-terminated"),
+        fact("refund-requested"),
+        fact("charge-reversed", amount="4.00", credited="4.00"),
+        fact("charge-reversed", amount="4.00", lowered="4.00"),
+        fact("payment-allocated", amount="4.00"),
+        fact("refund-due", amount="0.00"),
+        fact("personal-data-erased"),
+    ).balance("0.00").outstanding("6.00")
 
 
 def test_at_the_end_a_refund_by_discretion_is_requested_and_waits() -> None:

@@ -633,6 +633,7 @@ class Account:
             return False
         self._withdraw_change(at)
         self._terminated(at, dated, for_cause=False)
+        self.allocate(at)
         self.settle(at, [], remaining_term=False)
         return True
 
