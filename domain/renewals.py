@@ -9,7 +9,7 @@ from domain.ending import Ended
 from domain.facts import RentalResumed, RentalSuspended
 from domain.periods import Period, next_boundary, nth_period_end
 from domain.prices import Bill, renewal_bill, renewal_of
-from domain.queue import pay_renewal, queue
+from domain.queue import before, pay_renewal, queue, queue_if_freed
 from domain.state import Rental
 from domain.values import replace
 
@@ -43,7 +43,7 @@ def renewal(case: Case, start: datetime) -> None:
         elif not blocked and bill.total <= case.balance and case.balance.units >= 0:
             pay_renewal(case, renewal_of(case, rental, start), bill)
         else:
-            blocked = _unpaid(case, rental, bill) or blocked
+            blocked = _unpaid(case, rental, bill)
         if case.state.standing.ended:
             return
 
@@ -61,13 +61,18 @@ def _pay_what_waits(case: Case) -> bool:
 
 
 def _unpaid(case: Case, rental: Rental, bill: Bill) -> bool:
-    """The renewal cannot be paid; True where it now waits (telnexx/suspension, hexaserv/grace-7d, calycom/expiry)."""
+    """The renewal cannot be paid; True where something waits.
+
+    Source: telnexx/suspension, hexaserv/grace-7d, calycom/expiry.
+    """
     policy = case.regulations.unpaid_renewal
     if policy == "end":
+        was = before(case)
         ended = ending.end_rental(case, rental, ending.UNPAID, "unpaid-end")
         if case.regulations.agreement_ends_with_last_rental:
             ending.end_with_last_rental(case, *ended)
-        return False
+        queue_if_freed(case, was)
+        return bool(case.state.queue)
     if policy == "suspend":
         suspended = RentalSuspended(number=rental.number, period=bill.period, owed=bill.total)
         case.record(suspended, "suspension")

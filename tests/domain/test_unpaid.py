@@ -18,7 +18,7 @@ from tests.domain.controls import (
     release,
     tick,
 )
-from tests.domain.given import fact, given
+from tests.domain.given import catalogue, fact, given
 
 POOR = (*joined(NEW_YEAR, "9.00"), order())
 """On 1 January: 9.00 − 5.00 − 3.10 = 0.90 are left, which do not pay February."""
@@ -54,6 +54,18 @@ def test_what_ends_at_a_boundary_lets_the_suspended_behind_it_be_paid_and_resume
         fact("rental-resumed", number=SECOND),
         fact("rental-suspended", number=SECOND, period=(MARCH, APRIL)),
     ).balance("0.50")
+
+
+def test_a_rental_that_a_stricter_version_ends_no_longer_holds_back_what_waits_behind_it() -> None:
+    # 1.90 are left: February's 3.10 waits in a grace, and 1.50 behind it; in March the grace is gone, and the rental.
+    going_on = given(*joined(NEW_YEAR, "10.00"), order(), "2026-02-10 12:00", order(SECOND, "did.us"), rules=GOING_ON)
+    going_on.known = catalogue(STRICT)
+    going_on.when(MARCH, tick()).then(
+        fact("rental-ended", number=NUMBER, at=MARCH),
+        fact("periodic-service-charged", number=SECOND, amount="1.50"),
+        fact("included-units-granted", number=SECOND),
+        fact("number-rented", number=SECOND),
+    ).balance("0.40")
 
 
 def test_a_deposit_within_the_period_pays_it_whole_and_resumes_the_number() -> None:
