@@ -30,8 +30,10 @@ _SUBJECT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SEALED = re.compile(r"sealed:v[0-9]+:[A-Za-z0-9+/=]+")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_HOUR_AND_MINUTE = "(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_INSTANT = re.compile(rf"{_DAY}T{_HOUR_AND_MINUTE}:[0-5][0-9](\.[0-9]{{1,6}})?(Z|[+-]{_HOUR_AND_MINUTE})")
+_DATE = re.compile(_DAY)
 
 
 class Fault(ValueError):
