@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
-from infra.cli.failures import Unusable
+from infra.cli.failures import Interrupted, Unusable
 from infra.cli.opening import live_settings
 from infra.cli.options import Asked, examples, source_options
 from infra.cli.output import say
 from infra.cli.progress import bar_on_terminal
 from infra.embedded.folder import EmbeddedLedger
+from infra.explain.words import counted
 from infra.views.rebuilding import rebuild
 from projections.views import BY_NAME
 
@@ -31,8 +32,11 @@ def command(view: str | None, ledger: Asked) -> None:
     """
     if view is not None and view not in BY_NAME:
         raise Unusable(f"there is no view {view}; the views are {', '.join(sorted(BY_NAME))}")
-    facts = _live(view) if ledger.is_live else _embedded(ledger.folder, view)
-    say(f"folded {view or 'all views'} from {facts:,} facts")
+    try:
+        facts = _live(view) if ledger.is_live else _embedded(ledger.folder, view)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; the views in use are as they were") from None
+    say(f"folded {view or 'all views'} from {counted(facts, 'fact')}")
 
 
 def _embedded(folder: Path, view: str | None) -> int:

@@ -19,12 +19,13 @@ from consumers.outcomes import Outcome
 from consumers.ports import StoreError
 from consumers.writer import Writer
 from domain.documents import Fault
-from infra.cli.failures import Incomplete, Unusable, WrongFound
+from infra.cli.failures import Incomplete, Interrupted, Unusable, WrongFound
 from infra.cli.lines import LineReader
 from infra.cli.options import examples, ledger_option
 from infra.cli.output import say, stdout
 from infra.cli.progress import Advance, bar_on_terminal
 from infra.embedded.folder import EmbeddedLedger
+from infra.explain.words import counted
 from infra.views.follower import Follower
 
 COLLECT_AFTER_ALLOCATIONS = 100_000
@@ -61,8 +62,9 @@ def command(file: str, strict: bool, folder: Path) -> None:
                 with Follower(folder, writer.sequence) as follower:
                     execute(reader, writer, stdout(), counts, advance, follower)
             except StoreError as error:
-                done = sum(counts.values())
-                raise Incomplete(f"stopped after {done:,} commands, which are stored: {error}") from None
+                raise Incomplete(f"stopped: {error}; {answered(counts)}") from None
+            except KeyboardInterrupt:
+                raise Interrupted(f"interrupted; {answered(counts)}") from None
     say(summary(counts))
     if strict and counts["refused"] + counts["invalid"]:
         raise WrongFound
@@ -132,7 +134,13 @@ def answer(value: Any, writer: Writer) -> Outcome:
 def summary(counts: Counter[str]) -> str:
     """How many commands ended how, for people."""
     parts = [f"{counts[status]:,} {status}" for status in ("accepted", "refused", "duplicate", "invalid")]
-    return f"{sum(counts.values()):,} commands: {', '.join(parts)}"
+    return f"{counted(counts.total(), 'command')}: {', '.join(parts)}"
+
+
+def answered(counts: Counter[str]) -> str:
+    """How far a run came that did not reach its end, and what to do, for people."""
+    were = "was" if counts.total() == 1 else "were"
+    return f"{counted(counts.total(), 'command')} {were} answered; run again, it goes on from what is stored"
 
 
 class Opened(AbstractContextManager[tuple[int, int | None]]):

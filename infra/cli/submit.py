@@ -7,12 +7,13 @@ import click
 import orjson
 
 from consumers.intake import LARGEST_LINE_BYTES
-from infra.cli.failures import Incomplete, WrongFound
+from infra.cli.failures import Incomplete, Interrupted, WrongFound
 from infra.cli.lines import LineReader
 from infra.cli.options import examples
 from infra.cli.output import say, stdout
 from infra.cli.progress import bar_on_terminal
 from infra.cli.run import LONG_FILE_BYTES, Opened, summary
+from infra.explain.words import counted
 
 
 @click.command(
@@ -47,13 +48,23 @@ def command(file: str, strict: bool) -> None:
                     advance(reader.bytes_read)
                 _print(submission.rest(), counts)
         except NoReply as error:
-            done = f"{sum(counts.values()):,} commands were answered"
-            raise Incomplete(f"{error} {done}; what was decided is answered as duplicate when sent again") from None
+            raise Incomplete(f"{error} {_answered(counts)}") from None
+        except KeyboardInterrupt:
+            raise Interrupted(f"interrupted; {_answered(counts)}") from None
         finally:
             submission.close()
     say(summary(counts))
     if strict and counts["refused"] + counts["invalid"]:
         raise WrongFound
+
+
+def _answered(counts: Counter[str]) -> str:
+    """How far it came, and what to do, for people."""
+    were = "was" if counts.total() == 1 else "were"
+    return (
+        f"{counted(counts.total(), 'command')} {were} answered; "
+        "what was decided is answered as duplicate when sent again"
+    )
 
 
 def _print(answered: Iterable[dict[str, object]], counts: Counter[str]) -> None:

@@ -75,5 +75,6 @@ class LedgerApplication(Application[str]):
         yield from self.shard.rows(statement, (after, limit))
 
     def close(self) -> None:
-        super().close()
+        """Closes the files, once nothing is being stored in them any more."""
         self.shard.close()
+        super().close()

@@ -47,7 +47,8 @@ class Follower:
         self._last = sequence
         if self._process is None and sequence - self._first >= self._backlog:
             arguments = [sys.executable, "-m", "infra.views.follower", str(self._folder)]
-            self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, env=environment())
+            # A group of its own: Ctrl-C is for the writer, who tells this process how it ends.
+            self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, env=environment(), process_group=0)
 
     def finish(self) -> None:
         """Lets the process follow to the last committed sequence, and waits for it; whether it lived or not."""

@@ -183,7 +183,9 @@ def shape_in_use(folder: Path) -> str | None:
 
 def _second_process(events: Path, file: Path, last: int, views: Sequence[View]) -> "subprocess.Popen[bytes]":
     arguments = [str(events), str(file), str(last), *(view.name for view in views)]
-    return subprocess.Popen([sys.executable, "-m", "infra.views.rebuilding", *arguments], env=environment())
+    # A group of its own: Ctrl-C is for this process, which then ends the second one.
+    program = [sys.executable, "-m", "infra.views.rebuilding"]
+    return subprocess.Popen([*program, *arguments], env=environment(), process_group=0)
 
 
 def environment() -> dict[str, str]:

@@ -159,13 +159,21 @@ def interrupted(folder: Path, how: signal.Signals) -> tuple[int, str]:
         return code, process.stderr.read().decode()
 
 
-@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("how", "code", "words"),
+    [
+        (signal.SIGINT, 130, "commands were answered; run again, it goes on from what is stored"),
+        (signal.SIGKILL, -9, ""),
+    ],
+)
 def test_stopped_at_any_instant_and_run_again_it_ends_like_an_undisturbed_run(
-    call: Call, made: Path, tmp_path: Path, how: signal.Signals, code: int
+    call: Call, made: Path, tmp_path: Path, how: signal.Signals, code: int, words: str
 ) -> None:
     folder = tmp_path / "ledger"
     found, said = interrupted(folder, how)
-    assert (found, said) == (code, "")
+    assert found == code
+    assert words in said
+    assert said.count("\n") == bool(words)
     assert len(facts(folder)) > 500
     assert call("run", DEMO, "--ledger", folder).code == 0
     assert facts(folder) == facts(made)
