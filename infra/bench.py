@@ -26,6 +26,8 @@ from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
 from infra.cli.lines import BLOCK_LINES
+from infra.cli.options import Decorator, examples
+from infra.explain.words import counted
 
 BEGIN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SPAN = timedelta(days=27)
@@ -47,14 +49,39 @@ class Settings:
     long_stream: bool
 
 
-@click.command()
-@click.option("--commands", default=100_000, show_default=True, help="Commands through `run`.")
-@click.option("--subscribers", default=10_000, show_default=True, help="Subscribers that they are for.")
-@click.option("--periods", default=1, show_default=True, help="Months that they are spread over.")
-@click.option("--saves", default=20_000, show_default=True, help="Plain saves of the library, for comparison.")
-@click.option("--grow-to", default=0, help="Facts to grow the ledger to, then measure a command again (e.g. 2000000).")
+def _number(name: str, default: int, about: str) -> Decorator:
+    """An option that takes a number from 1 on."""
+    at_least_one = click.IntRange(min=1)
+    return click.option(name, type=at_least_one, default=default, show_default=True, metavar="N", help=about)
+
+
+@click.command(
+    epilog=examples(
+        "subledger bench --commands 10000 --subscribers 1000     a first impression, in seconds",
+        "subledger bench --commands 1000000 --periods 3          with the boundaries of periods",
+        "subledger bench --ledger kafka                          a live ledger on this machine",
+    ),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@_number("--commands", 100_000, "Commands through `run`.")
+@_number("--subscribers", 10_000, "Subscribers that they are for.")
+@_number("--periods", 1, "Months that they are spread over.")
+@_number("--saves", 20_000, "Plain saves of the library, for comparison.")
+@click.option(
+    "--grow-to",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="FACTS",
+    help="Grow the ledger to so many facts, then measure a command again (e.g. 2000000).",
+)
 @click.option("--long-stream", is_flag=True, help="Measure a subscriber with 100,000 facts beside one with ten.")
-@click.option("--ledger", type=click.Choice(("folder", "kafka")), default="folder", help="What kind of ledger.")
+@click.option(
+    "--ledger",
+    type=click.Choice(("folder", "kafka")),
+    default="folder",
+    show_default=True,
+    help="What kind of ledger is made for it.",
+)
 def command(
     commands: int, subscribers: int, periods: int, saves: int, grow_to: int, long_stream: bool, ledger: str
 ) -> None:
@@ -108,7 +135,8 @@ def _machine(settings: Settings) -> Iterator[str]:
     library = version("eventsourcing")
     yield f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, eventsourcing {library}"
     weights = ", ".join(f"{name} {weight} %" for name, weight in MIX)
-    yield f"{settings.commands:,} commands, {settings.subscribers:,} subscribers, {settings.periods} month(s)"
+    counts = (settings.commands, "command"), (settings.subscribers, "subscriber"), (settings.periods, "month")
+    yield ", ".join(counted(count, one) for count, one in counts)
     yield weights
     yield f"commits are durable (WAL, synchronous=FULL), groups of up to {BLOCK_LINES:,} commands; seed {SEED}"
     yield ""

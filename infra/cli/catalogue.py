@@ -34,6 +34,7 @@ def command() -> None:
 
 @command.command(
     "publish",
+    short_help="publish the regulations or the tariff in a file",
     epilog=examples(
         "subledger catalogue publish telnexx-2.json --at 2026-02-10T12:00:00+02:00",
         "subledger catalogue publish telnexx-usd-2026-03.json",
@@ -64,6 +65,7 @@ def publish(file: str, at: str | None, actor: str, command_id: str | None, as_js
 
 @command.command(
     "show",
+    short_help="list what is published, or show one document, or what applies to a subscriber",
     epilog=examples(
         "subledger catalogue show",
         "subledger catalogue show telnexx",
@@ -101,6 +103,7 @@ def show(name: str | None, subscriber: str | None, as_json: bool, ledger: Asked)
 
 @command.command(
     "diff",
+    short_help="what changes between two versions, or a version and a file",
     epilog=examples(
         "subledger catalogue diff telnexx                       the latest version against the one before",
         "subledger catalogue diff telnexx@1 telnexx@2",

@@ -17,6 +17,7 @@ def command() -> None:
 
 @command.command(
     "journal",
+    short_help="every posting, for hledger or beancount",
     epilog=examples(
         "subledger export journal --format hledger > books.journal      hledger -f books.journal check --strict",
         "subledger export journal --format beancount > books.beancount  bean-check books.beancount",

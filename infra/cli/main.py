@@ -76,21 +76,25 @@ class Program(click.Group):
             raise Interrupted from None
 
 
+ABOUT = """An event-sourced ledger for prepaid subscribers of virtual phone numbers.
+
+\b
+Try it:
+  subledger demo                                    a provider's first quarter
+  subledger balance s-001 --ledger demo-ledger      what a subscriber has
+  subledger run commands.jsonl                      your own commands, into ./ledger
+"""
+
+
 @click.group(
     cls=Program,
+    help=ABOUT,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="`subledger VERB --help` shows a verb's options and examples. Exit codes: 0 fine, 1 something was found "
     "wrong, 2 usage or unreadable input, 3 incomplete, 4 the ledger cannot be reached.",
 )
 def program() -> None:
-    r"""An event-sourced ledger for prepaid subscribers of virtual phone numbers.
-
-    \b
-    Try it:
-      subledger demo                                    a provider's first quarter
-      subledger balance s-001 --ledger demo-ledger      what a subscriber has
-      subledger run commands.jsonl                      your own commands, into ./ledger
-    """
+    """The group of all verbs."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,9 +103,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         program.main(args=arguments, prog_name="subledger", standalone_mode=False)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
+    except click.exceptions.NoArgsIsHelpError as asked:
+        print(asked.format_message(), file=sys.stderr)
+        return Unusable.exit_code
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "subledger"
-        return _ended(Unusable(f"{error.format_message().rstrip('.')}; see `{where} --help`"))
+        said = " ".join(error.format_message().split()).rstrip(".")
+        return _ended(Unusable(f"{said}; see `{where} --help`"))
     except (click.Abort, KeyboardInterrupt):
         return Interrupted.exit_code
     except Exception as error:  # noqa: BLE001 - the outermost edge: people get a sentence, never a traceback

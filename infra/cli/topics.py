@@ -14,6 +14,7 @@ def command() -> None:
 
 @command.command(
     "create",
+    short_help="make the topics and found the ledger",
     epilog=examples(
         "subledger topics create                          twelve shards, time from the broker",
         "subledger topics create --partitions 3 --sandbox time from the commands, for tests and rehearsals",
@@ -53,7 +54,11 @@ def create(partitions: int | None, sandbox: bool, as_json: bool) -> None:
         _show(settings.topics, founding.partitions, founding.sandbox)
 
 
-@command.command("check", epilog=examples("subledger topics check        exit 1 if a topic could lose history"))
+@command.command(
+    "check",
+    short_help="check that no topic could lose history",
+    epilog=examples("subledger topics check        exit 1 if a topic could lose history"),
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def check(as_json: bool) -> None:
     """Check that the topics are what the ledger may live on: partitions, retention, compaction, replicas in sync."""

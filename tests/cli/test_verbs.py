@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from infra.cli.main import SECTIONS, main, program
+from infra.cli.main import SECTIONS, program
 from infra.cli.output import WIDEST_COLUMNS
 from tests.cli.conftest import CHECKOUT, PROGRAM, Call
 
@@ -50,7 +50,7 @@ def _seconds(arguments: list[str]) -> float:
     return time.monotonic() - started
 
 
-@pytest.mark.parametrize("verb", [verb for verb in EVERY_VERB if verb not in ("bench", *GROUPS)])
+@pytest.mark.parametrize("verb", [verb for verb in EVERY_VERB if verb not in GROUPS])
 def test_each_verb_explains_itself_with_examples(call: Call, verb: str) -> None:
     answer = call(verb, "--help")
     assert answer.code == 0
@@ -60,7 +60,9 @@ def test_each_verb_explains_itself_with_examples(call: Call, verb: str) -> None:
 
 @pytest.mark.parametrize("verb", GROUPS)
 def test_groups_of_verbs_list_their_parts(call: Call, verb: str) -> None:
-    assert "Commands:" in call(verb, "--help").out
+    listed = call(verb, "--help").out.partition("Commands:")[2]
+    assert listed
+    assert "..." not in listed, "each part is told in a line that is not cut off"
 
 
 def test_no_verb_is_listed_that_is_not_there() -> None:
@@ -70,7 +72,14 @@ def test_no_verb_is_listed_that_is_not_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["nonsense"], ["balance"], ["balance", "s-001", "--nonsense"], ["export", "journal", "--format", "x"]]
+    "arguments",
+    [
+        ["nonsense"],
+        ["balance"],
+        ["balance", "s-001", "--nonsense"],
+        ["export", "journal", "--format", "x"],
+        ["export", "journal"],
+    ],
 )
 def test_bad_arguments_are_said_in_one_sentence(call: Call, arguments: list[str]) -> None:
     answer = call(*arguments)
@@ -436,7 +445,22 @@ def test_a_defect_is_a_sentence_and_not_a_traceback(call: Call, quarter: Path, m
     assert answer.err.count("\n") == 1
 
 
-def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) in (0, 2)
-    shown = capsys.readouterr()
-    assert "run" in shown.out + shown.err
+@pytest.mark.parametrize("arguments", [[], *([group] for group in GROUPS)])
+def test_no_arguments_show_the_help_and_nothing_else(call: Call, arguments: list[str]) -> None:
+    shown = call(*arguments)
+    assert shown.code == 2
+    assert shown.err.rstrip("\n") == call(*arguments, "--help").out.rstrip("\n")
+
+
+def test_the_help_begins_with_what_to_try_in_lines_of_their_own(call: Call) -> None:
+    shown = call("--help").out
+    assert "\\b" not in shown
+    assert "\n    subledger demo   " in shown
+    assert "\n    subledger run commands.jsonl   " in shown
+
+
+@pytest.mark.parametrize("option", ["--commands", "--subscribers", "--periods", "--saves"])
+def test_bench_measures_at_least_one_of_everything(call: Call, option: str) -> None:
+    answer = call("bench", option, 0)
+    assert answer.code == 2
+    assert option in answer.err
