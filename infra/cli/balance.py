@@ -5,7 +5,7 @@ from dataclasses import asdict
 import click
 
 from infra.cli.opening import opened_views
-from infra.cli.options import Asked, examples, instant_of, json_option, source_options
+from infra.cli.options import Asked, examples, instant_of, json_option, name_argument, source_options
 from infra.cli.output import print_fields, print_json
 
 
@@ -17,7 +17,7 @@ from infra.cli.output import print_fields, print_json
         "subledger balance s-001 --known-at 2026-02-01            by what had been recorded until then",
     )
 )
-@click.argument("subscriber")
+@name_argument("subscriber", "SUBSCRIBER")
 @click.option("--as-of", metavar="T", help="By what counts up to and including this instant.")
 @click.option("--known-at", metavar="T", help="By what was recorded up to and including this instant.")
 @json_option
@@ -28,8 +28,10 @@ def command(subscriber: str, as_of: str | None, known_at: str | None, as_json: b
     An instant is ISO 8601 with a zone, or a local date, which is its first instant in the subscriber's zone.
     """
     with opened_views(ledger) as (_, views):
-        counting = instant_of(as_of, "--as-of", lambda: views.time_zone(subscriber)) if as_of else None
-        known = instant_of(known_at, "--known-at", lambda: views.time_zone(subscriber)) if known_at else None
+        counting = instant_of(as_of, "--as-of", lambda: views.time_zone(subscriber)) if as_of is not None else None
+        known = (
+            instant_of(known_at, "--known-at", lambda: views.time_zone(subscriber)) if known_at is not None else None
+        )
         balance = views.balance(subscriber, counting, known)
     if as_json:
         asked = {"as_of": counting, "known_at": known}

@@ -15,7 +15,7 @@ from domain.commands import CATALOGUE_SUBJECT
 from infra import codec
 from infra.cli.failures import Unusable, WrongFound
 from infra.cli.opening import opened
-from infra.cli.options import Asked, examples, instant_of, json_option, ledger_option, source_options
+from infra.cli.options import Asked, examples, instant_of, json_option, ledger_option, name_of, source_options
 from infra.cli.output import print_fields, print_heading, print_json, print_table, say
 from infra.cli.publications import Published, last_instant, named, pair, publications, read_document, told, zone_of
 from infra.cli.versions import applied_versions, rows_of
@@ -55,7 +55,7 @@ def publish(file: str, at: str | None, actor: str, command_id: str | None, as_js
     document = read_document(file)
     with EmbeddedLedger(folder) as ledger, EmbeddedSource(folder) as source:
         writer = ledger.writer()
-        instant = instant_of(at, "--at", _no_zone) if at else last_instant(source)
+        instant = instant_of(at, "--at", _no_zone) if at is not None else last_instant(source)
         outcome = writer.execute(_publication(document, instant, actor, command_id))
         writer.commit()
     if as_json:
@@ -84,6 +84,7 @@ def show(name: str | None, subscriber: str | None, as_json: bool, ledger: Asked)
     are on that subscriber's clock.
     """
     if subscriber is not None:
+        subscriber = name_of(subscriber, "--subscriber")
         if name is not None:
             raise Unusable("expected either NAME or --subscriber, found both")
         _show_applied(subscriber, ledger, as_json=as_json)

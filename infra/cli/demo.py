@@ -16,7 +16,7 @@ from infra.cli import statement, trial_balance, why
 from infra.cli.failures import Unusable
 from infra.cli.lines import LineReader
 from infra.cli.opening import opened_views
-from infra.cli.options import Asked, examples
+from infra.cli.options import Asked, Folder, examples
 from infra.cli.output import print_heading, print_table, say, stdout
 from infra.cli.progress import bar_on_terminal
 from infra.cli.run import Opened, execute, summary
@@ -40,7 +40,7 @@ REFUSAL_TYPE = "command-refused"
 @click.option(
     "--ledger",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Folder(),
     default=DEFAULT_LEDGER,
     metavar="DIR",
     help="The demo's folder; ./demo-ledger where none is given.",

@@ -9,13 +9,15 @@ import click
 
 from infra.cli.failures import Unusable
 from infra.cli.opening import live_settings, opened
-from infra.cli.options import Asked, examples, source_options
+from infra.cli.options import Asked, examples, name_argument, source_options
 from infra.cli.output import stdout
 from infra.embedded.source import no_ledger
 from infra.views.log import Entry, SqliteLog
 from infra.views.source import Source
 
 BATCH_FACTS = 1_000
+LARGEST_SEQUENCE = 2**63 - 1
+"""No sequence is larger: what is asked for from beyond it is not there."""
 POLL_SECONDS = 0.2
 
 
@@ -28,7 +30,7 @@ POLL_SECONDS = 0.2
         "subledger events catalogue                 regulations and tariffs as published",
     )
 )
-@click.argument("subscriber", metavar="[SUBSCRIBER]", required=False)
+@name_argument("subscriber", "[SUBSCRIBER]", required=False)
 @click.option(
     "--from-sequence", "first", type=click.IntRange(min=1), default=1, metavar="N", help="The first sequence."
 )
@@ -41,6 +43,7 @@ def command(subscriber: str | None, first: int, follow: bool, ledger: Asked) -> 
     Reads beside a process that is writing; it holds nobody up. A live ledger has a sequence per shard: its shards come
     one after another, and what is followed comes as it is recorded.
     """
+    first = min(first, LARGEST_SEQUENCE)
     if subscriber is not None:
         with opened(ledger) as source:
             printed = _print(_of_subject(source, subscriber, first - 1, follow=follow))

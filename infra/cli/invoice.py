@@ -5,7 +5,7 @@ import click
 from domain.state import Subscriber
 from infra.cli.failures import Unusable
 from infra.cli.opening import opened
-from infra.cli.options import Asked, examples, json_option, source_options
+from infra.cli.options import Asked, examples, json_option, name_argument, source_options
 from infra.cli.output import print_fields, print_json, print_table, stdout
 from infra.explain.invoices import InvoiceDocument, NotAnInvoice, invoice_document
 from infra.views.source import Source
@@ -17,7 +17,7 @@ from infra.views.source import Source
         "subledger invoice s-001/5 --html > invoice.html      a page to print",
     )
 )
-@click.argument("invoice", metavar="ID")
+@name_argument("invoice", "ID")
 @click.option("--html", "as_html", is_flag=True, help="A printable A4 page on stdout.")
 @json_option
 @source_options

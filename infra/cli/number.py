@@ -4,15 +4,16 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from domain.documents import is_e164
 from infra.cli.opening import opened_views, zone_of
-from infra.cli.options import Asked, examples, json_option, source_options
+from infra.cli.options import Asked, examples, json_option, name_argument, source_options
 from infra.cli.output import print_json, print_table, say
 from infra.explain.words import local, reason
 from infra.views.reading import Tenure
 
 
 @click.command(epilog=examples("subledger number +380441234567"))
-@click.argument("number")
+@name_argument("number", "NUMBER")
 @json_option
 @source_options
 def command(number: str, as_json: bool, ledger: Asked) -> None:
@@ -27,7 +28,8 @@ def command(number: str, as_json: bool, ledger: Asked) -> None:
         rows = (_row(tenure, zones[tenure.subscriber]) for tenure in tenures)
         print_table(("subscriber", "service", "since", "until", "why it ended"), rows, title=number)
     else:
-        say(f"nobody has held {number}")
+        written = "" if is_e164(number) else "; telephone numbers begin with + and the country, such as +380441234567"
+        say(f"nobody has held {number}{written}")
 
 
 def _row(tenure: Tenure, zone: ZoneInfo) -> tuple[str, ...]:

@@ -16,7 +16,10 @@ DEFAULT_LEDGER = "ledger"
 KAFKA = "kafka"
 """What `--ledger` says for the live ledger."""
 DEFAULT_WAIT_SECONDS = 30.0
-LOCAL_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+LOCAL_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+TEXT_ERRORS = "surrogateescape"
+"""How Python hands over arguments that are not in the encoding of the terminal."""
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -52,10 +55,49 @@ def _a_folder(_context: click.Context, _option: click.Parameter, folder: Path) -
     return folder
 
 
+class Folder(click.Path):
+    """The path of a folder, which need not be there; an empty one, as of a variable that is not set, is a mistake."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        _not_empty(value, "--ledger")
+        return super().convert(value, param, ctx)
+
+
+def _not_empty(value: Any, option: str) -> None:
+    if value == "":
+        raise Unusable(f"{option}: expected a folder, found ''")
+
+
+def name_argument(parameter: str, metavar: str, *, required: bool = True) -> Decorator:
+    """An argument that is the name of something: a subscriber, a number, a fact. Unusable where it is empty or no text.
+
+    What is text in UTF-8 is understood whatever the terminal says its encoding is.
+    """
+
+    def named(_context: click.Context, _argument: click.Parameter, text: str | None) -> str | None:
+        return None if text is None else name_of(text, metavar.strip("[]"))
+
+    return click.argument(parameter, metavar=metavar, required=required, callback=named)
+
+
+def name_of(text: str, what: str) -> str:
+    """`text` as the name of something; Unusable, as the fault of the argument `what`, where it cannot be one."""
+    try:
+        name = text.encode(errors=TEXT_ERRORS).decode()
+    except UnicodeDecodeError:
+        raise Unusable(f"{what}: expected text in UTF-8, found {text!a}") from None
+    if not name:
+        raise Unusable(f"{what}: expected a name, found ''")
+    return name
+
+
 ledger_option: Decorator = click.option(
     "--ledger",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Folder(),
     default=DEFAULT_LEDGER,
     metavar="DIR",
     callback=_a_folder,
@@ -93,6 +135,7 @@ def source_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     )
     @wraps(verb)
     def called(*arguments: Any, place: str, at_least: tuple[str, ...], wait_seconds: float, **options: Any) -> Any:
+        _not_empty(place, "--ledger")
         asked = Asked(place=place, at_least=at_least, wait_seconds=wait_seconds)
         return verb(*arguments, ledger=asked, **options)
 
@@ -112,11 +155,13 @@ def instant_of(text: str, option: str, zone: Callable[[], str]) -> datetime:
     from domain import documents
     from domain.periods import start_of_day
 
+    is_date = LOCAL_DATE.fullmatch(text) is not None
     try:
-        if LOCAL_DATE.fullmatch(text):
+        if is_date:
             day: date = documents.day(text, option)
             return start_of_day(day, zone())
         moment: datetime = documents.instant(text, option)
         return moment
     except documents.Fault as fault:
-        raise Unusable(f"{option}: {fault.message}, or a local date such as 2026-02-01") from None
+        hint = "" if is_date or "T" in text else "; a local date is written 2026-02-01"
+        raise Unusable(f"{option}: {fault.message}{hint}") from None

@@ -158,7 +158,8 @@ class Opened(AbstractContextManager[tuple[int, int | None]]):
         try:
             self._descriptor = os.open(self._file, os.O_RDONLY)
         except OSError as error:
-            raise Unusable(f"{self._file}: {(error.strerror or str(error)).lower()}") from None
+            name = self._file or "''"
+            raise Unusable(f"{name}: {(error.strerror or str(error)).lower()}") from None
         if Path(self._file).is_dir():
             os.close(self._descriptor)
             raise Unusable(f"{self._file}: expected a file, found a folder")

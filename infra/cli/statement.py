@@ -4,8 +4,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from infra.cli.failures import Unusable
 from infra.cli.opening import opened_views
-from infra.cli.options import Asked, examples, instant_of, json_option, source_options
+from infra.cli.options import Asked, examples, instant_of, json_option, name_argument, source_options
 from infra.cli.output import print_json, print_table, stdout
 from infra.explain.statement_lines import line_words
 from infra.explain.words import local
@@ -19,7 +20,7 @@ from infra.views.reading import Statement, StatementLine
         "subledger statement s-001 --html > statement.html                a page to print",
     )
 )
-@click.argument("subscriber")
+@name_argument("subscriber", "SUBSCRIBER")
 @click.option("--from", "start", metavar="D", help="The first instant; from the beginning where none is given.")
 @click.option("--to", "end", metavar="D", help="Up to, and without, this instant; all of it where none is given.")
 @click.option("--html", "as_html", is_flag=True, help="A printable A4 page on stdout.")
@@ -31,8 +32,10 @@ def command(subscriber: str, start: str | None, end: str | None, as_html: bool, 
     An instant is ISO 8601 with a zone, or a local date, which is its first instant in the subscriber's zone.
     """
     with opened_views(ledger) as (_, views):
-        first = instant_of(start, "--from", lambda: views.time_zone(subscriber)) if start else None
-        until = instant_of(end, "--to", lambda: views.time_zone(subscriber)) if end else None
+        first = instant_of(start, "--from", lambda: views.time_zone(subscriber)) if start is not None else None
+        until = instant_of(end, "--to", lambda: views.time_zone(subscriber)) if end is not None else None
+        if first is not None and until is not None and until < first:
+            raise Unusable("--to: expected an instant that is not before that of --from")
         statement = views.statement(subscriber, first, until)
     if as_html:
         from infra.html.statement import page

@@ -3,7 +3,7 @@
 import click
 
 from infra.cli.opening import opened_views, zone_of
-from infra.cli.options import Asked, examples, json_option, source_options
+from infra.cli.options import Asked, examples, json_option, name_argument, source_options
 from infra.cli.output import print_json, print_table
 from infra.explain.words import local, words
 
@@ -12,7 +12,7 @@ SAME = "="
 
 
 @click.command(epilog=examples("subledger timeline s-001", "subledger timeline s-001 --json"))
-@click.argument("subscriber")
+@name_argument("subscriber", "SUBSCRIBER")
 @json_option
 @source_options
 def command(subscriber: str, as_json: bool, ledger: Asked) -> None:

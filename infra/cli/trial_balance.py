@@ -32,7 +32,7 @@ def command(as_of: str | None, summary: bool, as_json: bool, ledger: Asked) -> N
     A local date is its first instant in the time zone of the subscribers, where they all live in one.
     """
     with opened_views(ledger) as (source, views):
-        instant = instant_of(as_of, "--as-of", lambda: common_zone(source)) if as_of else None
+        instant = instant_of(as_of, "--as-of", lambda: common_zone(source)) if as_of is not None else None
         trial = views.trial_balance(instant)
     if as_json:
         print_json(trial)

@@ -9,7 +9,7 @@ import orjson
 from consumers.ports import Answer
 from infra.cli.failures import Unusable
 from infra.cli.opening import opened
-from infra.cli.options import Asked, examples, json_option, source_options
+from infra.cli.options import Asked, examples, json_option, name_argument, name_of, source_options
 from infra.cli.output import print_fields, print_json
 from infra.explain.explainer import Clause, Explainer, Explanation
 from infra.explain.words import local
@@ -25,7 +25,7 @@ Fields = Iterator[tuple[str, str]]
         "subledger why c-1 --subscriber s-001        where several subscribers have used that id",
     )
 )
-@click.argument("id_", metavar="ID")
+@name_argument("id_", "ID")
 @click.option("--subscriber", metavar="S", help="Whose command, where an id was used by several.")
 @json_option
 @source_options
@@ -34,6 +34,8 @@ def command(id_: str, subscriber: str | None, as_json: bool, ledger: Asked) -> N
 
     ID is a fact's (subscriber/number) or a command's. A charge is named by the fact that recorded it.
     """
+    if subscriber is not None:
+        subscriber = name_of(subscriber, "--subscriber")
     with opened(ledger) as source:
         explainer = Explainer(source)
         explanation = explainer.fact(id_)

@@ -171,4 +171,6 @@ class EmbeddedSource:
 
 def no_ledger(folder: Path) -> NoLedger:
     """What is said where a folder holds no ledger."""
+    if folder.is_file():
+        return NoLedger(f"{folder}: expected the folder of a ledger, found a file")
     return NoLedger(f"there is no ledger in {folder}; `subledger run FILE --ledger {folder}` makes one")

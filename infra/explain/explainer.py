@@ -17,7 +17,7 @@ from infra.documents import clause_texts
 from infra.explain.arithmetic import arithmetic
 from infra.explain.own_rules import OWN_RULES
 from infra.explain.words import money, words
-from infra.views.source import Publications, Source
+from infra.views.source import Publications, Source, place_of
 
 UTC_ZONE = ZoneInfo("UTC")
 
@@ -89,8 +89,8 @@ class Explainer:
 
     def fact(self, fact_id: str) -> Explanation | None:
         """The fact called `fact_id` (`s-1/7`), explained; None where there is none."""
-        subject, _, version = fact_id.rpartition("/")
-        stored = self._stored(subject, int(version)) if version.isdecimal() and len(version) < 19 else None
+        place = place_of(fact_id)
+        stored = self._stored(*place) if place else None
         return None if stored is None else self._explained(stored)
 
     def zone(self, subject: str) -> ZoneInfo:

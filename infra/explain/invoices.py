@@ -17,6 +17,7 @@ from domain.facts import (
 from domain.money import Money
 from domain.periods import Period, local_date, local_text
 from infra.explain.arithmetic import arithmetic
+from infra.views.source import place_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +59,9 @@ class NotAnInvoice(LookupError):
 
 def invoice_document(past: Past, invoice_id: str, *, holder: str, regulations: str, zone: str) -> InvoiceDocument:
     """The invoice `<subject>/<version>`; NotAnInvoice for any other fact."""
-    subject, _, version = invoice_id.rpartition("/")
-    issued = past.fact(int(version)) if version.isdecimal() else None
-    if issued is None or not isinstance(issued.fact, InvoiceIssued):
+    place = place_of(invoice_id)
+    issued = past.fact(place[1]) if place else None
+    if place is None or issued is None or not isinstance(issued.fact, InvoiceIssued):
         raise NotAnInvoice(f"{invoice_id} is no invoice")
     fact = issued.fact
     since = _since(past, issued)
@@ -73,7 +74,7 @@ def invoice_document(past: Past, invoice_id: str, *, holder: str, regulations: s
     outstanding = zero if expired else fact.total - paid - _sum(zero, (one.lowered for one in back))
     return InvoiceDocument(
         id=invoice_id,
-        subscriber=subject,
+        subscriber=place[0],
         holder=holder,
         regulations=regulations,
         number=fact.number,

@@ -19,7 +19,7 @@ from infra.views import calendar
 from infra.views.calendar import Deadline
 from infra.views.log import Entry
 from infra.views.payable import available, refundable
-from infra.views.source import Publications, Source
+from infra.views.source import Publications, Source, place_of
 from infra.views.times import EVER, instant, optional_instant, stored
 from projections.event import SHARD_STEP
 
@@ -412,14 +412,15 @@ class Views:
 
     def decision(self, fact_id: str) -> DecisionRecord | None:
         """What the fact `fact_id` rests on; None where there is no such fact."""
-        subject, _, version = fact_id.rpartition("/")
-        if not version.isdecimal() or version != str(int(version)):
+        place = place_of(fact_id)
+        if place is None:
             return None
-        found = self._source.fact(subject, int(version))
+        subject, version = place
+        found = self._source.fact(subject, version)
         if subject == CATALOGUE_SUBJECT or found is None:
             return self._publication(fact_id, found)
         ((_, kind, effective_at, recorded_at, caused_by, basis, code, due),) = self._source.ask(
-            "decisions", "decision", subject, int(version)
+            "decisions", "decision", subject, version
         )
         answer = self._source.answer(subject, caused_by)
         return DecisionRecord(

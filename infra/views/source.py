@@ -4,6 +4,7 @@ A source shows one moment of the ledger: whatever is asked of it is answered as 
 moved on to.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,8 @@ from domain.state import State
 from infra import codec
 from infra.views.log import Entry
 
+FACT_ID = re.compile(r"(.+)/([1-9][0-9]{0,17})")
+
 Parameter = str | int
 
 
@@ -29,6 +32,12 @@ class Position:
     shard: int
     sequence: int
     log: int
+
+
+def place_of(fact_id: str) -> tuple[str, int] | None:
+    """Subject and version of the fact called `fact_id` (`s-1/7`); None for what cannot be the name of a fact."""
+    named = FACT_ID.fullmatch(fact_id)
+    return (named[1], int(named[2])) if named else None
 
 
 class Source(Protocol):
