@@ -4,6 +4,7 @@ Failure
 ├── WrongFound     1   verification, or a refused or invalid command under --strict
 ├── Unusable       2   usage, or input that cannot be read
 ├── Incomplete     3   part of the work is done; what was committed stays
+│   └── Unprinted  3   stdout cannot be written
 ├── Unreachable    4   a store that cannot be opened or written
 ├── Interrupted  130   Ctrl-C
 └── PipeClosed   141   nobody reads what is printed
@@ -32,6 +33,10 @@ class Incomplete(Failure):
     """The work stopped before its end."""
 
     exit_code = 3
+
+
+class Unprinted(Incomplete):
+    """What was to be printed was not, or not all of it."""
 
 
 class Unreachable(Failure):

@@ -68,7 +68,7 @@ class Program(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()
+            _flush()
             return result
         except BrokenPipeError:
             raise PipeClosed from None
@@ -117,15 +117,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _flush() -> None:
+    """The end of what was printed; whoever calls hears of what does not get there."""
+    from infra.cli.output import stdout
+
+    if sys.stdout is not None:
+        stdout().flush()
+
+
 def _ended(failure: Failure) -> int:
     if isinstance(failure, PipeClosed):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from infra.cli.output import drop_stdout
+
+        drop_stdout()
     elif str(failure):
         print(f"subledger: {failure}", file=sys.stderr)
     return failure.exit_code
 
 
-def _failure(error: Exception) -> Failure:  # noqa: PLR0911 - one case for each thing that can go wrong
+def _failure(error: Exception) -> Failure:  # noqa: C901, PLR0911 - one case for each thing that can go wrong
     """The sentence and the exit code for an exception; imports are made here since most runs never need them."""
     if os.environ.get(TRACEBACK) and not isinstance(error, Failure):
         raise error
@@ -135,7 +145,7 @@ def _failure(error: Exception) -> Failure:  # noqa: PLR0911 - one case for each 
     from domain.state import CorruptStream
     from infra.codec import UndecodableFact
     from infra.embedded.folder import NoLedger
-    from infra.views.runner import ViewsError
+    from infra.views.runner import OutOfSequence, ViewsError
 
     match error:
         case Failure():
@@ -148,15 +158,27 @@ def _failure(error: Exception) -> Failure:  # noqa: PLR0911 - one case for each 
             return Unreachable(str(error))
         case CorruptStream() | UndecodableFact():
             return WrongFound(f"the log is damaged: {error}")
+        case OutOfSequence():
+            return WrongFound(f"the log is damaged: {error}; `subledger verify` looks at all of it")
         case ViewsError():
             return WrongFound(f"the views cannot be used: {error}; `subledger rebuild` makes them anew")
         case click.ClickException():
             return Unusable(error.format_message().rstrip("."))
         case sqlite3.Error() | OSError():
-            return Unreachable(f"the ledger's files cannot be used: {error}")
+            return Unreachable(f"the ledger's files cannot be used: {_of_files(error)}")
         case _:
             place = f"set {TRACEBACK}=1 to see where"
             return Incomplete(f"a defect of this program: {type(error).__name__}: {error} ({place})")
+
+
+def _of_files(error: Exception) -> str:
+    """What is wrong with a file, in words; and what to do where it may not be written."""
+    said = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        said = error.strerror.lower() if error.filename is None else f"{error.filename}: {error.strerror.lower()}"
+    if isinstance(error, PermissionError) or "readonly" in said or "read-only" in said:
+        return f"{said}; whoever reads a ledger keeps its views in the folder, and so writes there, too"
+    return said
 
 
 def _live_failure(error: Exception) -> Failure | None:

@@ -1,12 +1,14 @@
 """What is printed on stdout: JSON lines for programs, tables of at most 100 columns for people."""
 
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
-from infra.cli.failures import Unusable
+from infra.cli.failures import Unprinted, Unusable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,12 +18,43 @@ WIDEST_COLUMNS = 100
 Row = Sequence[str]
 
 
-def stdout() -> BinaryIO:
+class Stdout:
+    """The bytes of stdout. Raises Unprinted where they cannot be written, BrokenPipeError where nobody reads them."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, printed: bytes) -> None:
+        with _printing():
+            self._stream.write(printed)
+
+    def flush(self) -> None:
+        with _printing():
+            self._stream.flush()
+
+
+@contextmanager
+def _printing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_stdout()
+        raise Unprinted(f"stdout cannot be written: {(error.strerror or str(error)).lower()}") from None
+
+
+def stdout() -> Stdout:
     """The bytes of stdout; Unusable where the process was started without one."""
     stream = sys.stdout
     if stream is None:
         raise Unusable("stdout is closed; there is nowhere to print to")
-    return stream.buffer
+    return Stdout(stream.buffer)
+
+
+def drop_stdout() -> None:
+    """What is still to be printed goes nowhere, so that the end of the process has nothing to say about it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_json(value: Any) -> None:
@@ -83,7 +116,7 @@ def _print(*parts: "RenderableType", folded: bool = True) -> None:
     out = stdout()
     console = Console(highlight=False, emoji=False)
     console.width = min(console.width, WIDEST_COLUMNS) if console.is_terminal else WIDEST_COLUMNS
-    with console.capture() as captured:
+    with _printing(), console.capture() as captured:
         for part in parts:
             console.print(part, soft_wrap=not folded)
     lines = captured.get().split("\n")

@@ -19,7 +19,7 @@ from consumers.outcomes import Outcome
 from consumers.ports import StoreError
 from consumers.writer import Writer
 from domain.documents import Fault
-from infra.cli.failures import Incomplete, Interrupted, Unusable, WrongFound
+from infra.cli.failures import Incomplete, Interrupted, Unprinted, Unusable, WrongFound
 from infra.cli.lines import LineReader
 from infra.cli.options import examples, ledger_option
 from infra.cli.output import say, stdout
@@ -63,6 +63,8 @@ def command(file: str, strict: bool, folder: Path) -> None:
                     execute(reader, writer, stdout(), counts, advance, follower)
             except StoreError as error:
                 raise Incomplete(f"stopped: {error}; {answered(counts)}") from None
+            except Unprinted as error:
+                raise Unprinted(f"{error}; {answered(counts)}") from None
             except KeyboardInterrupt:
                 raise Interrupted(f"interrupted; {answered(counts)}") from None
     say(summary(counts))

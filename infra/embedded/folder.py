@@ -43,6 +43,10 @@ class NoLedger(StoreError):
     """There is no ledger in the folder."""
 
 
+class PartMissing(StoreError):
+    """A file that the ledger was begun with is gone, and nothing else holds what was in it."""
+
+
 class EmbeddedLedger:
     """An open ledger folder; a context manager, held by one process at a time."""
 
@@ -50,6 +54,7 @@ class EmbeddedLedger:
         if not create and not (folder / "events.db").exists():
             raise NoLedger(f"there is no ledger in {folder}; `subledger run FILE --ledger {folder}` makes one")
         folder.mkdir(parents=True, exist_ok=True)
+        check_whole(folder)
         self.folder = folder
         self._lock = _lock(folder / "lock", wait_seconds)
         try:
@@ -123,6 +128,19 @@ class _LazyKeys:
 
     def erase(self, subject: str) -> None:
         self._ledger.keys.erase(subject)
+
+
+def check_whole(folder: Path) -> None:
+    """Raises PartMissing where facts are there without a file that they rest on: a new one would not be the same."""
+    if not _holds_something(folder / "events.db"):
+        return
+    for file, what in ((folder / "catalogue.db", "what was published"), (folder / "salt.key", "the key of the salts")):
+        if not _holds_something(file):
+            raise PartMissing(f"{file} is missing or empty: {what} belongs to these facts; bring it back from a backup")
+
+
+def _holds_something(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
 
 
 def initial_publications() -> Iterator[Stored]:

@@ -11,7 +11,7 @@ from consumers.ports import Answer, StoreError
 from domain.case import Past
 from domain.commands import CATALOGUE_SUBJECT
 from domain.state import State
-from infra.embedded.folder import NoLedger
+from infra.embedded.folder import NoLedger, check_whole
 from infra.embedded.stores import LookedUp, StoredPast, folded, last_instant, stored_answer, stored_snapshot
 from infra.views.log import Entry, SqliteLog
 from infra.views.opening import OpenViews, open_views
@@ -24,9 +24,10 @@ ALIGNMENTS = 20
 """How often views and log are brought to one moment; each time fails only if another reader was at it meanwhile."""
 SELECT_TABLES = "SELECT COUNT(*) FROM sqlite_master WHERE name IN ('stored_events', 'commands', 'instants')"
 SELECT_LAST = "SELECT COALESCE(MAX(rowid), 0) FROM stored_events"
-SELECT_FACT = "SELECT rowid, state FROM stored_events WHERE originator_id = ? AND originator_version = ?"
+SELECT_FACT = "SELECT rowid, CAST(state AS BLOB) FROM stored_events WHERE originator_id = ? AND originator_version = ?"
 SELECT_FACTS = (
-    "SELECT rowid, state FROM stored_events WHERE originator_id = ? AND rowid > ? ORDER BY originator_version"
+    "SELECT rowid, CAST(state AS BLOB) FROM stored_events WHERE originator_id = ? AND rowid > ? "
+    "ORDER BY originator_version"
 )
 SELECT_SUBJECTS = "SELECT DISTINCT originator_id FROM stored_events ORDER BY originator_id"
 SELECT_WHO_USED = "SELECT subject FROM commands WHERE command_id = ? ORDER BY subject"
@@ -66,6 +67,7 @@ class EmbeddedSource:
         self._open_views: OpenViews | None = None
         if not (folder / "events.db").exists():
             raise no_ledger(folder)
+        check_whole(folder)
         self._log = Moment(folder / "events.db")
         self._catalogue = Moment(folder / "catalogue.db")
         if self._log.one(SELECT_TABLES, ())[0] < 3:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 READ_CACHE_KIB = 8_192
-SELECT_AFTER = "SELECT rowid, state FROM stored_events WHERE rowid > ? ORDER BY rowid LIMIT ?"
+SELECT_AFTER = "SELECT rowid, CAST(state AS BLOB) FROM stored_events WHERE rowid > ? ORDER BY rowid LIMIT ?"
 SELECT_LAST = "SELECT MAX(rowid) FROM stored_events"
 
 Entry = tuple[int, bytes]

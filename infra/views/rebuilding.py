@@ -15,7 +15,7 @@ from pathlib import Path
 
 from infra.views import lock
 from infra.views.log import SqliteLog
-from infra.views.runner import OutOfSequence, Progress, Runner, ViewsError, connect, create, shape
+from infra.views.runner import Progress, Runner, ViewsError, connect, create, shape
 from infra.views.sql import fingerprint, schema_of
 from projections.event import View
 from projections.views import BY_NAME, VIEWS
@@ -29,7 +29,7 @@ SECOND_HALF = ("lots", "decisions", "usage", "rentals", "plans", "refunds")
 
 
 class RebuildFailed(ViewsError):
-    """A process that folded views ended early; the views in use are as they were."""
+    """Views could not be folded to their end; the ones in use are as they were."""
 
 
 def views_file(folder: Path) -> Path:
@@ -117,7 +117,7 @@ def _rebuild_one(folder: Path, view: View, progress: Progress | None) -> int:
         connection.execute("ATTACH DATABASE ? AS part", (str(part),))
         connection.execute("BEGIN IMMEDIATE")
         if Runner(connection, ()).position() != position:
-            raise OutOfSequence(f"the other views have moved on from {position} while {view.name} was folded")
+            raise RebuildFailed(f"the other views have moved on from {position} while {view.name} was folded")
         schema = schema_of(view)
         for table in schema.tables:
             connection.execute(f"DROP TABLE main.{table}")

@@ -33,9 +33,14 @@ SELECT_BY_SUBJECT = (
     "SELECT rowid, originator_id, originator_version, topic, state FROM stored_events "
     "ORDER BY originator_id, originator_version"
 )
-SELECT_TOLD = "SELECT COALESCE(SUM(json_array_length(CAST(outcome AS TEXT), '$.events')), 0) FROM commands"
+SELECT_TOLD = (
+    "SELECT COALESCE(SUM(CASE WHEN json_valid(CAST(outcome AS TEXT)) "
+    "THEN json_array_length(CAST(outcome AS TEXT), '$.events') END), 0) FROM commands"
+)
 SELECT_BEGUN_WITH = (
-    "SELECT COUNT(*) FROM stored_events WHERE json_extract(CAST(state AS TEXT), '$.causationid') = 'initial'"
+    # What is no JSON is for another verdict.
+    "SELECT COUNT(*) FROM stored_events WHERE CASE WHEN json_valid(CAST(state AS TEXT)) "
+    "THEN json_extract(CAST(state AS TEXT), '$.causationid') END = 'initial'"
 )
 INITIAL = "initial"
 """What the publications of a new ledger were caused by; nobody sent it a command."""
