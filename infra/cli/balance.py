@@ -4,7 +4,8 @@ from dataclasses import asdict
 
 import click
 
-from infra.cli.opening import opened_views
+from infra.cli.clocks import named
+from infra.cli.opening import opened_views, zone_of
 from infra.cli.options import Asked, examples, instant_of, json_option, name_argument, source_options
 from infra.cli.output import print_fields, print_json
 
@@ -33,11 +34,14 @@ def command(subscriber: str, as_of: str | None, known_at: str | None, as_json: b
             instant_of(known_at, "--known-at", lambda: views.time_zone(subscriber)) if known_at is not None else None
         )
         balance = views.balance(subscriber, counting, known)
+        zone = zone_of(views, subscriber)
     if as_json:
         asked = {"as_of": counting, "known_at": known}
         print_json({**asdict(balance), **{name: instant for name, instant in asked.items() if instant}})
         return
-    shown = [("Subscriber", subscriber), ("Balance", f"{balance.balance} {balance.currency}")]
+    shown = [("Subscriber", subscriber)]
+    shown += [(name, named(instant, zone)) for name, instant in (("As of", counting), ("Known at", known)) if instant]
+    shown.append(("Balance", f"{balance.balance} {balance.currency}"))
     for name, amount in (
         ("Available", balance.available),
         ("Outstanding", balance.outstanding),

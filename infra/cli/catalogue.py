@@ -13,6 +13,7 @@ import orjson
 from consumers.outcomes import Outcome
 from domain.commands import CATALOGUE_SUBJECT
 from infra import codec
+from infra.cli.clocks import named as named_instant
 from infra.cli.failures import Unusable, WrongFound
 from infra.cli.opening import opened
 from infra.cli.options import Asked, examples, instant_of, json_option, ledger_option, name_of, source_options
@@ -24,7 +25,6 @@ from infra.embedded.source import EmbeddedSource
 from infra.explain.changes import Change
 from infra.explain.regulations_words import regulations_changes
 from infra.explain.tariff_words import IDENTITY, tariff_changes
-from infra.explain.words import local
 
 
 @click.group("catalogue")
@@ -99,7 +99,10 @@ def show(name: str | None, subscriber: str | None, as_json: bool, ledger: Asked)
     elif name is not None:
         print_fields(_flat(published[0].document))
     else:
-        print_table(("kind", "name", "version", "currency", "in effect from"), (_row(one) for one in published))
+        print_table(
+            ("kind", "name", "version", "currency", "in effect from"),
+            [_row(one, zone_of(one, published)) for one in published],
+        )
 
 
 @command.command(
@@ -178,9 +181,9 @@ def _tell(outcome: Outcome, file: str, *, silent: bool) -> None:
         say("published before; nothing changed" if outcome["status"] == "duplicate" else "published")
 
 
-def _row(one: Published) -> tuple[str, ...]:
-    zone = ZoneInfo("UTC")
-    return one.kind, one.name, one.version or "", one.currency or "", f"{local(one.effective_from, zone)} UTC"
+def _row(one: Published, zone: ZoneInfo) -> tuple[str, ...]:
+    since = named_instant(one.effective_from, zone, brackets=False)
+    return one.kind, one.name, one.version or "", one.currency or "", since
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

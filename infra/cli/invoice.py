@@ -6,7 +6,7 @@ from domain.state import Subscriber
 from infra.cli.failures import Unusable
 from infra.cli.opening import opened
 from infra.cli.options import Asked, examples, json_option, name_argument, source_options
-from infra.cli.output import print_fields, print_json, print_table, stdout
+from infra.cli.output import print_fields, print_json, print_line, print_table, stdout
 from infra.explain.invoices import InvoiceDocument, NotAnInvoice, invoice_document
 from infra.views.source import Source
 
@@ -65,7 +65,7 @@ def show(invoice: InvoiceDocument) -> None:
             ("Due", invoice.due),
         ]
     )
-    print()
+    print_line()
     rows = [(line.what, line.arithmetic, line.charge, line.amount) for line in invoice.lines]
     if invoice.tax_words is not None:
         rows.append((invoice.tax_words, "", "", invoice.tax))

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 BLOCK_LINES = 2_000
 """At most so many lines are handed over, executed and committed together."""
 READ_BYTES = 1 << 18
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""What some programs put in front of a file in UTF-8; it is no part of the first line."""
 
 
 class LineReader:
@@ -20,6 +22,7 @@ class LineReader:
         self._lines: list[bytes | None] = []
         self._rest = bytearray()
         self._skipping = False
+        self._is_first = True
         self._ended = False
         self.bytes_read = 0
 
@@ -58,6 +61,8 @@ class LineReader:
         if self._rest:
             end = bytes(self._rest) + end
             self._rest.clear()
+        if self._is_first:
+            end, self._is_first = end.removeprefix(BYTE_ORDER_MARK), False
         too_long = self._skipping or len(end) > self._longest
         self._lines.append(None if too_long else end)
         self._skipping = False

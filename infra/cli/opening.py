@@ -82,8 +82,18 @@ def zone_of(views: Views, subscriber: str) -> ZoneInfo:
 
 def common_zone(source: Source) -> str:
     """The time zone that all subscribers share; Unusable where there is none, or more than one."""
-    zones = [row[0] for row in source.ask("deadlines", "time_zones")]
+    zones = _zones(source)
     if len(zones) != 1:
         found = f"found {', '.join(zones)}" if zones else "found no subscriber"
         raise Unusable(f"a local date needs subscribers of one time zone, {found}; give an instant with a zone")
-    return str(zones[0])
+    return zones[0]
+
+
+def shared_zone(source: Source) -> ZoneInfo:
+    """The clock for what concerns all subscribers: the one that they share, else UTC."""
+    zones = _zones(source)
+    return ZoneInfo(zones[0] if len(zones) == 1 else "UTC")
+
+
+def _zones(source: Source) -> list[str]:
+    return [str(row[0]) for row in source.ask("deadlines", "time_zones")]

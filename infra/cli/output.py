@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 WIDEST_COLUMNS = 100
+SHORT_COLUMNS = 24
+"""What is no longer than this is not folded: an instant with its zone's hours fits."""
+GAP_COLUMNS = 3
+"""Between two columns of a table."""
 
 Row = Sequence[str]
 
@@ -62,26 +66,35 @@ def print_json(value: Any) -> None:
     stdout().write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Row], *, footer: Row | None = None, title: str = "") -> None:
-    """A table; a column whose title begins with `>` is aligned to the right, and only the last one is folded."""
+def print_table(columns: Sequence[str], rows: Iterable[Row], *, title: str = "") -> None:
+    """A table; a column whose title begins with `>` is aligned to the right.
+
+    Texts and long names are folded where the table is too wide; amounts, instants and short names never are, not even
+    where the terminal is too narrow for them: half an amount is another one.
+    """
     from rich import box
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(
-        box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title_justify="left", show_footer=footer is not None
-    )
+    cells = [tuple(row) for row in rows]
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title_justify="left")
+    narrowest = GAP_COLUMNS * (len(columns) - 1)
     for index, column in enumerate(columns):
+        name, is_amount = column.removeprefix(">"), column.startswith(">")
+        longest = max(cell_len(name), *(cell_len(row[index]) for row in cells)) if cells else cell_len(name)
+        least = longest if is_amount else min(longest, SHORT_COLUMNS)
         table.add_column(
-            Text(column.removeprefix(">")),
-            Text(footer[index]) if footer else "",
-            justify="right" if column.startswith(">") else "left",
+            Text(name),
+            justify="right" if is_amount else "left",
             overflow="fold",
-            no_wrap=False,
+            no_wrap=least == longest,
+            min_width=least,
         )
-    for row in rows:
+        narrowest += least
+    for row in cells:
         table.add_row(*(Text(cell) for cell in row))
-    _print(*([Text(title)] if title else []), table)
+    _print(*([Text(title)] if title else []), table, narrowest=narrowest)
 
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:
@@ -109,13 +122,19 @@ def print_heading(words: str) -> None:
     _print(Text(f"\n{words}\n", style="bold"), folded=False)
 
 
-def _print(*parts: "RenderableType", folded: bool = True) -> None:
+def print_line(words: str = "") -> None:
+    """A line of its own below or above a table."""
+    stdout().write(f"{words}\n".encode())
+
+
+def _print(*parts: "RenderableType", folded: bool = True, narrowest: int = 0) -> None:
     """Prints without the blanks that fill up the last column of a table."""
     from rich.console import Console
 
     out = stdout()
     console = Console(highlight=False, emoji=False)
-    console.width = min(console.width, WIDEST_COLUMNS) if console.is_terminal else WIDEST_COLUMNS
+    width = min(console.width, WIDEST_COLUMNS) if console.is_terminal else WIDEST_COLUMNS
+    console.width = max(width, narrowest)
     with _printing(), console.capture() as captured:
         for part in parts:
             console.print(part, soft_wrap=not folded)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -11,15 +12,17 @@ from consumers.outcomes import Outcome
 from consumers.writer import Writer
 from domain.clock import due
 from infra import codec
+from infra.cli.clocks import Clocks
 from infra.cli.lines import BLOCK_LINES, LineReader
 from infra.cli.opening import common_zone, opened
 from infra.cli.options import Asked, examples, instant_of, json_option, source_options
-from infra.cli.output import print_json, print_table, say
+from infra.cli.output import print_json, print_line, print_table, say
 from infra.cli.rehearsal import Rehearsal
 from infra.cli.run import Opened, answer, parsed
-from infra.explain.words import local, words
+from infra.explain.words import words
 
 ACTOR = "rehearsal"
+UTC_ZONE = ZoneInfo("UTC")
 
 
 @click.command(
@@ -42,14 +45,16 @@ def command(file: str | None, until: str, as_json: bool, ledger: Asked) -> None:
         instant = instant_of(until, "--until", lambda: common_zone(source))
         rehearsal = Rehearsal(source)
         writer = rehearsal.writer()
-        outcomes = list(_of_file(file, writer))
+        of_file = list(_of_file(file, writer))
+        outcomes = [*of_file]
         outcomes += _of_time([*source.subjects(), *rehearsal.subjects()], writer, instant)
         writer.commit()
         if as_json:
             for outcome in outcomes:
                 print_json(outcome)
         else:
-            _show(rehearsal, outcomes)
+            _show(rehearsal, instant)
+            _warn(of_file)
     say("nothing was recorded")
 
 
@@ -88,20 +93,30 @@ def _tick(subscriber: str, until: datetime) -> dict[str, Any]:
     }
 
 
-def _show(rehearsal: Rehearsal, outcomes: list[Outcome]) -> None:
+def _show(rehearsal: Rehearsal, until: datetime) -> None:
     """What would be recorded, in the order in which it would count, and the balances after it."""
     facts = sorted(rehearsal.facts, key=lambda stored: (stored.recorded.effective_at, stored.sequence))
     if not facts:
         say("nothing would happen")
         return
     zones = {subject: rehearsal.zone(subject) for subject in {stored.recorded.subject for stored in facts}}
+    clocks = Clocks(zones.values())
     rows = []
     for stored in facts:
         recorded = stored.recorded
-        zone = zones[recorded.subject]
-        rows.append((local(recorded.effective_at, zone), recorded.subject, words(recorded.fact, zone)))
-    print_table(("would count from", "subscriber", "what"), rows)
+        own = zones[recorded.subject]
+        rows.append((clocks.local(recorded.effective_at, own), recorded.subject, words(recorded.fact, own)))
+    title = f"What would happen until {clocks.local(until, clocks.shared or UTC_ZONE)}{clocks.words}"
+    print_table(("would count from", "subscriber", "what"), rows, title=title)
+    print_line()
     print_table(("subscriber", ">balance now", ">balance then", ""), rehearsal.balances())
-    refused = sum(outcome["status"] in ("refused", "invalid") for outcome in outcomes)
-    if refused:
-        say(f"{refused} commands would be refused or are invalid")
+
+
+def _warn(outcomes: list[Outcome]) -> None:
+    """Says which lines of the file would not be accepted, and why."""
+    for line, outcome in enumerate(outcomes, 1):
+        if outcome["status"] == "refused":
+            say(f"line {line:,} would be refused: {outcome['message']} ({outcome['code']})")
+        elif outcome["status"] == "invalid":
+            where = f"{outcome['path']}: " if outcome["path"] else ""
+            say(f"line {line:,} is invalid: {where}{outcome['message']}")

@@ -125,7 +125,9 @@ def parsed(line: bytes | None) -> Any:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        return Fault("", f"expected a JSON object, found none: {error}")
+        if not line.strip():
+            return Fault("", "expected a JSON object, found an empty line")
+        return Fault("", f"expected a JSON object, found none: {error.msg}, at character {error.pos + 1}")
 
 
 def answer(value: Any, writer: Writer) -> Outcome:

@@ -7,7 +7,7 @@ import click
 from infra.cli.failures import Unusable
 from infra.cli.opening import opened_views
 from infra.cli.options import Asked, examples, instant_of, json_option, name_argument, source_options
-from infra.cli.output import print_json, print_table, stdout
+from infra.cli.output import print_json, print_line, print_table, stdout
 from infra.explain.statement_lines import line_words
 from infra.explain.words import local
 from infra.views.reading import Statement, StatementLine
@@ -57,7 +57,7 @@ def show(statement: Statement) -> None:
     ]
     print_table(("counts from", "fact", "what", ">amount", ">balance"), rows, title=_title(statement, zone))
     if statement.outstanding is not None:
-        print(f"Invoiced and unpaid: {statement.outstanding} {statement.currency}")
+        print_line(f"Invoiced and unpaid: {statement.outstanding} {statement.currency}")
 
 
 def _title(statement: Statement, zone: ZoneInfo) -> str:

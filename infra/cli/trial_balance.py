@@ -3,7 +3,8 @@
 import click
 
 from domain.money import Money
-from infra.cli.opening import common_zone, opened_views
+from infra.cli.clocks import named
+from infra.cli.opening import common_zone, opened_views, shared_zone
 from infra.cli.options import Asked, examples, instant_of, json_option, source_options
 from infra.cli.output import print_json, print_table
 from infra.views.reading import TrialBalance
@@ -34,19 +35,20 @@ def command(as_of: str | None, summary: bool, as_json: bool, ledger: Asked) -> N
     with opened_views(ledger) as (source, views):
         instant = instant_of(as_of, "--as-of", lambda: common_zone(source)) if as_of is not None else None
         trial = views.trial_balance(instant)
+        title = f"Trial balance as of {named(instant, shared_zone(source))}" if instant else ""
     if as_json:
         print_json(trial)
         return
-    show(trial, summary=summary)
+    show(trial, summary=summary, title=title)
 
 
-def show(trial: TrialBalance, *, summary: bool) -> None:
+def show(trial: TrialBalance, *, summary: bool, title: str = "") -> None:
     """The table; with `summary` the accounts of subscribers are added up, kind by kind."""
     rows = [(a.account, a.currency, a.debit, a.credit, a.balance) for a in trial.accounts]
     if summary:
         rows = added_up(rows)
     totals = [(a.account, a.currency, a.debit, a.credit, a.balance) for a in trial.totals]
-    print_table(("account", "", ">debit", ">credit", ">balance"), [*rows, ("", "", "", "", ""), *totals])
+    print_table(("account", "", ">debit", ">credit", ">balance"), [*rows, ("", "", "", "", ""), *totals], title=title)
 
 
 def added_up(rows: list[AccountRow]) -> list[AccountRow]:

@@ -7,7 +7,7 @@ import click
 from infra.cli.failures import WrongFound
 from infra.cli.opening import live_source
 from infra.cli.options import Asked, examples, json_option, source_options
-from infra.cli.output import print_json, print_table, say
+from infra.cli.output import print_json, print_line, print_table, say
 from infra.embedded.source import EmbeddedSource
 from infra.explain.words import counted
 from infra.views.verification import LogVerdicts, Verdict, verify_log, verify_views
@@ -58,7 +58,7 @@ def _show(log: LogVerdicts, verdicts: Sequence[Verdict]) -> None:
     print_table((">checked", ">wrong", "what holds"), rows)
     for verdict in verdicts:
         for fault in verdict.faults:
-            print(f"{verdict.name}: {fault}")
+            print_line(f"{verdict.name}: {fault}")
     wrong = sum(not verdict.holds for verdict in verdicts)
     said = f"{counted(wrong, 'check')} of {len(verdicts)} failed" if wrong else "all is well"
-    say(f"{log.facts.checked:,} facts of {log.subjects:,} subjects: {said}")
+    say(f"{counted(log.facts.checked, 'fact')} of {counted(log.subjects, 'subject')}: {said}")

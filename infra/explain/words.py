@@ -117,9 +117,9 @@ def words(fact: Fact, zone: Zone) -> str:  # noqa: C901, PLR0911, PLR0912, PLR09
         case f.UsageCutOff():
             return f"{fact.usage} cut off: the next minute at {money(fact.rate)} could not be paid"
         case f.IncludedUnitsGranted():
-            return f"{fact.units} included units of {fact.service} for {period(fact.period, zone)}"
+            return f"{_included(fact.units)} of {fact.service} for {period(fact.period, zone)}"
         case f.IncludedUnitsLapsed():
-            return f"{fact.units} included units of {fact.service} lapsed"
+            return f"{_included(fact.units)} of {fact.service} lapsed"
         case f.TaxCharged():
             return f"{fact.name} {fact.rate} on {money(fact.base)}: {money(fact.amount)}"
         case f.InvoiceIssued():
@@ -183,13 +183,20 @@ def words(fact: Fact, zone: Zone) -> str:  # noqa: C901, PLR0911, PLR0912, PLR09
         case f.CommandRefused():
             return f"Refused {fact.command}: {fact.message} ({fact.code})"
         case f.RegulationsPublished():
-            return f"Regulations {fact.regulations} version {fact.version}, from {local(fact.effective_from, zone)}"
+            return f"Regulations {fact.regulations} version {fact.version}, {_since(fact.effective_from, zone)}"
         case f.TariffPublished():
-            return (
-                f"Tariff {fact.tariff} ({fact.regulations}, {fact.currency}), from {local(fact.effective_from, zone)}"
-            )
+            return f"Tariff {fact.tariff} ({fact.regulations}, {fact.currency}), {_since(fact.effective_from, zone)}"
         case _:
             assert_never(fact)
+
+
+def _included(units: int) -> str:
+    return counted(units, "included unit")
+
+
+def _since(instant: datetime, zone: Zone) -> str:
+    """The catalogue is nobody's: its instants name their clock."""
+    return f"from {local(instant, zone)} ({zone.key})"
 
 
 def _order_placed(fact: f.OrderPlaced) -> str:
@@ -207,7 +214,7 @@ def _deposit_credited(fact: f.DepositCredited) -> str:
 def _administrative_service_charged(fact: f.AdministrativeServiceCharged) -> str:
     times = f" × {fact.quantity}" if fact.quantity != 1 else ""
     ground = f" ({fact.ground})" if fact.ground else ""
-    return f"{fact.service}{times} {money(fact.amount)}{ground}"
+    return f"{money(fact.amount)} for {fact.service}{times}{ground}"
 
 
 def _periodic_service_charged(fact: f.PeriodicServiceCharged, zone: Zone) -> str:
