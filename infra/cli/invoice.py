@@ -7,7 +7,7 @@ from infra.cli.failures import Unusable
 from infra.cli.opening import opened
 from infra.cli.options import Asked, examples, json_option, name_argument, source_options
 from infra.cli.output import print_fields, print_json, print_line, print_table, stdout
-from infra.explain.invoices import InvoiceDocument, NotAnInvoice, invoice_document
+from infra.explain.invoices import InvoiceDocument, NotAnInvoice, invoice_document, printed
 from infra.views.source import Source
 
 
@@ -61,8 +61,8 @@ def show(invoice: InvoiceDocument) -> None:
             ("Invoice", f"{invoice.id}, {invoice.status}"),
             ("Subscriber", f"{invoice.subscriber} (holder {invoice.holder}), {invoice.regulations}"),
             ("For", f"{invoice.number}, {invoice.period}"),
-            ("Issued", invoice.issued),
-            ("Due", invoice.due),
+            ("Issued", printed(invoice.issued)),
+            ("Due", printed(invoice.due)),
         ]
     )
     print_line()

@@ -72,5 +72,5 @@ def _row(line: StatementLine, zone: ZoneInfo) -> tuple[str, ...]:
 
 
 def signed(amount: str) -> str:
-    """An amount with its sign, since what it did to the balance is meant."""
-    return amount if amount.startswith("-") else f"+{amount}"
+    """An amount with its sign, since what it did to the balance is meant; nothing has none."""
+    return amount if amount.startswith("-") or not amount.strip("0.") else f"+{amount}"

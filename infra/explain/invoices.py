@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from domain.case import Past
 from domain.facts import (
@@ -17,6 +18,7 @@ from domain.facts import (
 from domain.money import Money
 from domain.periods import Period, local_date, local_text
 from infra.explain.arithmetic import arithmetic
+from infra.explain.words import per_cent
 from infra.views.source import place_of
 
 
@@ -118,7 +120,7 @@ def _lines(charges: list[Recorded]) -> list[InvoiceLine]:
 
 
 def _tax_words(tax: TaxCharged) -> str:
-    return f"{tax.name} {tax.rate} of {tax.base}"
+    return f"{tax.name} {per_cent(tax.rate)} of {tax.base}"
 
 
 def _status(expired: InvoiceExpired | None, outstanding: Money) -> str:
@@ -135,5 +137,10 @@ def _sum(zero: Money, amounts: Iterable[Money]) -> Money:
 
 
 def _month(period: Period, zone: str) -> str:
-    first, end = local_date(period.start, zone), local_date(period.end, zone)
-    return f"{first} to {end}, that day not included"
+    first, last = local_date(period.start, zone), local_date(period.end - timedelta(microseconds=1), zone)
+    return f"{first} to {last}"
+
+
+def printed(instant: str) -> str:
+    """An instant of an invoice as people read it; its offset stays."""
+    return instant.replace("T", " ")

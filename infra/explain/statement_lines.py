@@ -7,6 +7,8 @@ from domain.periods import Period
 from infra.explain.words import period
 from infra.views.reading import StatementLine
 
+PAYMENT = "payment-allocated"
+"""What it pays is the amount of its line, and the invoice belongs to its title."""
 TITLES: Mapping[str, str] = {
     "deposit-credited": "Deposit",
     "deposit-reversed": "Deposit charged back",
@@ -19,7 +21,7 @@ TITLES: Mapping[str, str] = {
     "remaining-term-charged": "Rest of the term",
     "invoice-issued": "Invoice",
     "invoice-expired": "Invoice withdrawn",
-    "payment-allocated": "Payment of invoice",
+    PAYMENT: "Payment of invoice",
     "refund-due": "To be paid back",
     "balance-forfeited": "Balance forfeited",
     "remainder-written-off": "Rest below what can be paid out",
@@ -38,6 +40,8 @@ def line_words(line: StatementLine, zone: ZoneInfo) -> str:
         parts.append(period(Period(line.period_start, line.period_end), zone))
     if line.detail:
         parts.append(line.detail)
+    if line.type == PAYMENT:
+        return " ".join(parts)
     if line.invoiced.strip("-0."):
-        parts.append(f"invoiced {line.invoiced}")
+        parts.append(f"invoiced {line.invoiced.removeprefix('-')}{' less' if line.invoiced.startswith('-') else ''}")
     return ", ".join(parts)

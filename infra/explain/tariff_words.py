@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from infra.explain.changes import ABSENT, Change, Document, differing, general_sentence, sentence
-from infra.explain.words import counted
+from infra.explain.words import counted, per_cent
 
 IDENTITY = ("tariff", "effective_from")
 """What the lines above a comparison say of each document."""
@@ -60,12 +60,7 @@ HEADS = {
 
 
 def _tax(tax: Any) -> str:
-    return "none" if tax is None else f"{tax['name']} at {_per_cent(tax['rate'])}"
-
-
-def _per_cent(fraction: str) -> str:
-    """`18 %` for 0.18."""
-    return f"{(Decimal(fraction) * 100).normalize():f} %"
+    return "none" if tax is None else f"{tax['name']} at {per_cent(tax['rate'])}"
 
 
 def _plan_changes(before: Document, after: Document) -> Iterator[Change]:
@@ -186,4 +181,4 @@ def _discount_sentence(before: Any, after: Any, place: Place) -> str:
 
 
 def _discount(fraction: str) -> str:
-    return f"{_per_cent(fraction)} off every periodic price"
+    return f"{per_cent(fraction)} off every periodic price"

@@ -1,6 +1,7 @@
 """Facts in plain words: what happened, as a billing clerk would say it on the telephone."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
@@ -57,6 +58,11 @@ def period(span: Period, zone: Zone) -> str:
 def counted(count: int, one: str, many: str | None = None) -> str:
     """`1 minute`, `2 minutes`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def per_cent(fraction: str) -> str:
+    """`18 %` for 0.18."""
+    return f"{(Decimal(fraction) * 100).normalize():f} %"
 
 
 def reason(text: str) -> str:
@@ -121,7 +127,7 @@ def words(fact: Fact, zone: Zone) -> str:  # noqa: C901, PLR0911, PLR0912, PLR09
         case f.IncludedUnitsLapsed():
             return f"{_included(fact.units)} of {fact.service} lapsed"
         case f.TaxCharged():
-            return f"{fact.name} {fact.rate} on {money(fact.base)}: {money(fact.amount)}"
+            return f"{fact.name} {per_cent(fact.rate)} on {money(fact.base)}: {money(fact.amount)}"
         case f.InvoiceIssued():
             return f"Invoice over {money(fact.total)} for {fact.number}, due {local(fact.due, zone)}"
         case f.PaymentAllocated():

@@ -5,13 +5,14 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from infra.explain.invoices import InvoiceDocument
+from infra.explain.invoices import InvoiceDocument, printed
 
 
 def page(invoice: InvoiceDocument) -> str:
     """The whole document; everything that comes from the ledger is escaped."""
     template = Template((files(__package__) / "invoice.html").read_text(encoding="utf-8"))
     values = {name: escape(value) for name, value in asdict(invoice).items() if isinstance(value, str)}
+    values |= {"issued": escape(printed(invoice.issued)), "due": escape(printed(invoice.due))}
     return template.substitute(values, lines="\n".join(_lines(invoice)), after="\n".join(_after(invoice)))
 
 

@@ -27,8 +27,8 @@ def page(statement: Statement) -> str:
         "currency": statement.currency,
         "time_zone": statement.time_zone,
         "span": _span(statement, zone),
-        "opening": statement.opening,
-        "closing": statement.closing,
+        "opening": _minus(statement.opening),
+        "closing": _minus(statement.closing),
     }
     escaped = {name: escape(value) for name, value in values.items()}
     lines = "\n".join(_lines(statement, zone))

@@ -519,8 +519,14 @@ class Views:
     def _agreement(self, subject: str) -> tuple[str, str, str, str, str]:
         row: tuple[str, str, str, str, str] | None = next(self._source.ask("plans", "agreement", subject), None)
         if row is None:
-            raise UnknownSubscriber(f"there is no subscriber {subject}")
+            raise UnknownSubscriber(f"there is no subscriber {subject}{self._never_registered(subject)}")
         return row
+
+    def _never_registered(self, subject: str) -> str:
+        """Why somebody is unknown who has asked for something: nothing but refusals is stored of them."""
+        if subject == CATALOGUE_SUBJECT or next(iter(self._source.facts(subject)), None) is None:
+            return ""
+        return f": they never registered; what was refused them is in `subledger events {subject}`"
 
     def _invoiced(self, regulations: str) -> bool:
         """Whether invoices are issued; a later version of the same regulations cannot change that."""

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from infra.cli.invoice import command
 from infra.embedded.folder import EmbeddedLedger
+from tests.cli.conftest import Call
 
 STEPS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     (
@@ -70,7 +71,9 @@ def test_the_page_to_print_escapes_what_comes_from_the_ledger(folder: Path) -> N
     assert "h&lt;1&gt;" in page
     assert "h<1>" not in page
     assert page.count("<tr") == page.count("</tr>")
-    assert "VAT 0.18 of 5.61" in page
+    assert "VAT 18 % of 5.61" in page
+    assert "<dd>2026-01-19 10:00:00+01:00</dd>" in page
+    assert "<dd>2026-01-01 to 2026-01-31</dd>" in page
 
 
 def test_a_table_for_people_names_every_line(folder: Path) -> None:
@@ -82,3 +85,21 @@ def test_a_table_for_people_names_every_line(folder: Path) -> None:
 def test_what_is_no_invoice_is_said_to_be_none(folder: Path, other: str) -> None:
     answered = CliRunner().invoke(command, [other, "--ledger", str(folder)])
     assert "no invoice" in str(answered.exception)
+
+
+def test_the_parts_of_an_invoice_come_in_their_order(call: Call, folder: Path) -> None:
+    shown = call("invoice", "s-1/4", "--ledger", folder).out.splitlines()
+    assert shown[shown.index("") + 1].startswith("what "), "a blank line parts who from what"
+
+
+def test_a_statement_under_invoices_says_what_was_owed_and_what_moved(call: Call, folder: Path) -> None:
+    shown = call("statement", "s-1", "--ledger", folder).out
+    assert "invoiced" in shown
+    assert "2.06" in shown
+    assert "+0.00" not in shown, "nothing moved has no direction"
+    assert "Payment of invoice s-1/4   " in shown
+
+
+def test_a_rate_of_tax_is_told_per_cent(call: Call, folder: Path) -> None:
+    assert "VAT 18 % on 5.61 EUR: 1.01 EUR" in call("timeline", "s-1", "--ledger", folder).out
+    assert "VAT 18 % of 5.61" in call("invoice", "s-1/4", "--ledger", folder).out

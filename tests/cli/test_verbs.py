@@ -445,6 +445,17 @@ def test_a_defect_is_a_sentence_and_not_a_traceback(call: Call, quarter: Path, m
     assert answer.err.count("\n") == 1
 
 
+def test_somebody_who_was_only_refused_is_told_from_somebody_unknown(call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "commands.jsonl"
+    file.write_text(
+        '{"id": "c-1", "type": "PassVerification", "subscriber": "s-9", "at": "2026-01-05T12:00:00Z", '
+        '"actor": "desk", "data": {}}\n'
+    )
+    call("run", file, "--ledger", tmp_path / "ledger")
+    assert "they never registered" in call("timeline", "s-9", "--ledger", tmp_path / "ledger").err
+    assert call("timeline", "s-8", "--ledger", tmp_path / "ledger").err == "subledger: there is no subscriber s-8\n"
+
+
 @pytest.mark.parametrize("arguments", [[], *([group] for group in GROUPS)])
 def test_no_arguments_show_the_help_and_nothing_else(call: Call, arguments: list[str]) -> None:
     shown = call(*arguments)
