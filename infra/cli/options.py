@@ -46,23 +46,22 @@ class Asked:
         return Path(self.place)
 
 
-def _a_folder(_context: click.Context, _option: click.Parameter, folder: Path) -> Path:
-    if str(folder) == KAFKA:
-        raise Unusable(
-            "--ledger: this verb works on a folder (./kafka, if one is called so); `subledger submit` sends commands "
-            "to a live ledger"
-        )
-    return folder
-
-
 class Folder(click.Path):
-    """The path of a folder, which need not be there; an empty one, as of a variable that is not set, is a mistake."""
+    """The path of a ledger's folder, which need not be there, for a verb that cannot do with a live ledger.
+
+    An empty one, as of a variable that is not set, is a mistake.
+    """
 
     def __init__(self) -> None:
         super().__init__(path_type=Path, file_okay=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         _not_empty(value, "--ledger")
+        if str(value) == KAFKA:
+            raise Unusable(
+                "--ledger: this verb works on a folder (./kafka, if one is called so); `subledger submit` sends "
+                "commands to a live ledger"
+            )
         return super().convert(value, param, ctx)
 
 
@@ -100,7 +99,6 @@ ledger_option: Decorator = click.option(
     type=Folder(),
     default=DEFAULT_LEDGER,
     metavar="DIR",
-    callback=_a_folder,
     help="The ledger's folder; ./ledger where none is given.",
 )
 json_option: Decorator = click.option(

@@ -72,6 +72,17 @@ def test_an_empty_folder_name_is_not_taken_for_this_folder(call: Call, verb: lis
     assert answer.err == "subledger: --ledger: expected a folder, found ''\n"
 
 
+@pytest.mark.parametrize("verb", [["run", "-"], ["demo"], ["catalogue", "publish", "x.json"]])
+def test_the_live_ledger_is_not_taken_for_a_folder(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer = call(*verb, "--ledger", "kafka")
+    assert (answer.code, answer.out) == (2, "")
+    assert "this verb works on a folder" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_in_the_place_of_a_ledger_is_not_advised_as_one(call: Call, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
