@@ -21,6 +21,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from infra.kafka.settings import SECURITY_OPTIONS, KafkaSettings
 
 PREFIX = "SUBLEDGER_"
+BROKER = re.compile(r"[^\s,;]+:([0-9]{1,5})")
+LAST_PORT = 65_535
 TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 Compression = Literal["none", "gzip", "snappy", "lz4", "zstd"]
@@ -74,9 +76,18 @@ class LiveSettings(BaseSettings):
     """How often the calendar looks who is due."""
     stop_seconds: Annotated[float, Field(gt=0)] = 30.0
     """How long a process that was told to stop may take."""
-    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    metrics_port: Annotated[int, Field(ge=0, le=LAST_PORT)] = 0
     """Port of `/metrics` and `/health`; 0 for none."""
     metrics_host: str = "127.0.0.1"
+
+    @field_validator("kafka")
+    @classmethod
+    def _are_brokers(cls, value: str) -> str:
+        for broker in value.split(",") if value else ():
+            named = BROKER.fullmatch(broker.strip())
+            if named is None or int(named[1]) > LAST_PORT:
+                raise ValueError(f"expected the brokers as host:port,…, found {broker!r}")
+        return value
 
     @field_validator("topics")
     @classmethod
@@ -138,4 +149,4 @@ def load() -> LiveSettings:
     except ValidationError as wrong:
         first = wrong.errors()[0]
         name = f"{PREFIX}{'_'.join(str(part) for part in first['loc'])}".upper()
-        raise SettingsFault(f"{name}: {first['msg']}") from None
+        raise SettingsFault(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None

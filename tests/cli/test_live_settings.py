@@ -1,0 +1,55 @@
+"""Verbs of a live ledger whose settings are wrong: one sentence that names the setting, at once, exit code 2."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Call
+
+SETTINGS = ("SUBLEDGER_KAFKA", "SUBLEDGER_POSTGRES", "SUBLEDGER_TOPICS")
+COMMANDS = "commands.jsonl"
+VERBS = (
+    ["topics", "check"],
+    ["topics", "create"],
+    ["submit", COMMANDS],
+    ["write"],
+    ["project"],
+    ["calendar"],
+    ["balance", "s-1", "--ledger", "kafka"],
+    ["events", "--ledger", "kafka"],
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / COMMANDS).touch()
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_ledger_of_which_nobody_said_where_it_is(call: Call, verb: list[str]) -> None:
+    answer = call(*verb)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == "subledger: SUBLEDGER_KAFKA is not set; expected the brokers as host:port,…\n"
+
+
+@pytest.mark.parametrize("brokers", ["nonsense", "host:port", "a:1,,b:2", "a:1;b:2", ":9092", "host:99999"])
+@pytest.mark.parametrize("verb", VERBS)
+def test_brokers_that_cannot_be_meant(
+    call: Call, monkeypatch: pytest.MonkeyPatch, verb: list[str], brokers: str
+) -> None:
+    monkeypatch.setenv("SUBLEDGER_KAFKA", brokers)
+    monkeypatch.setenv("SUBLEDGER_POSTGRES", "postgresql://nobody@127.0.0.1:1/none")
+    answer = call(*verb)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("subledger: SUBLEDGER_KAFKA: expected the brokers as host:port,…, found ")
+    assert answer.err.count("\n") == 1
+
+
+def test_a_prefix_of_topics_that_cannot_be_one(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUBLEDGER_KAFKA", "127.0.0.1:9092")
+    monkeypatch.setenv("SUBLEDGER_TOPICS", "not a prefix")
+    said = call("topics", "check").err
+    assert said == "subledger: SUBLEDGER_TOPICS: expected 1 to 100 characters of A-Z a-z 0-9 . _ -\n"
