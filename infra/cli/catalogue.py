@@ -174,11 +174,17 @@ def _publication(document: Mapping[str, Any], at: datetime, actor: str, command_
 def _tell(outcome: Outcome, file: str, *, silent: bool) -> None:
     """What became of it, for people; the exit code says it to programs."""
     if outcome["status"] == "invalid":
-        raise Unusable(f"{file}: {outcome['path']}: {outcome['message']}")
+        raise Unusable(f"{_place(outcome['path'], file)}: {outcome['message']}")
     if outcome["status"] == "refused":
         raise WrongFound(f"refused: {outcome['message']} ({outcome['code']}, {outcome['basis']})")
     if not silent:
         say("published before; nothing changed" if outcome["status"] == "duplicate" else "published")
+
+
+def _place(path: str, file: str) -> str:
+    """Where a fault is, as whoever publishes knows it: in the file, or in an option."""
+    in_file = path.removeprefix("data.")
+    return f"{file}: {in_file}" if in_file != path else f"--{path}"
 
 
 def _row(one: Published, zone: ZoneInfo) -> tuple[str, ...]:

@@ -47,8 +47,8 @@ def test_a_refused_publication_says_the_first_instant_possible(call: Call, empty
 @pytest.mark.parametrize(
     ("document", "path"),
     [
-        ({**SECOND, "set": {"plan_change_notice_days": "5"}}, "data.set.plan_change_notice_days"),
-        ({"tariff": "t-1"}, "data.regulations"),
+        ({**SECOND, "set": {"plan_change_notice_days": "5"}}, "document.json: set.plan_change_notice_days: "),
+        ({"tariff": "t-1"}, "document.json: regulations: "),
         ("{", "expected a JSON document"),
         ("[]", "expected a JSON object"),
     ],
@@ -60,6 +60,12 @@ def test_a_document_that_is_none_is_said_with_the_path_of_its_fault(
     assert answer.code == 2
     assert path in answer.err
     assert answer.err.count("\n") == 1
+
+
+def test_a_fault_of_an_option_is_not_one_of_the_file(call: Call, empty: Path, tmp_path: Path) -> None:
+    answer = call("catalogue", "publish", written(tmp_path, SECOND), "--actor", "", "--ledger", empty)
+    assert answer.code == 2
+    assert answer.err.startswith("subledger: --actor: expected ")
 
 
 def test_a_version_is_compared_with_a_file_before_it_is_published(call: Call, empty: Path, tmp_path: Path) -> None:
