@@ -5,8 +5,8 @@ import select
 import stat
 from collections.abc import Iterator
 
-BLOCK_LINES = 2_000
-"""At most so many lines are handed over, executed and committed together."""
+BLOCK_LINES = 5_000
+"""At most so many lines are handed over, executed and committed together: a page that several touch is written once."""
 READ_BYTES = 1 << 18
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """What some programs put in front of a file in UTF-8; it is no part of the first line."""

@@ -12,6 +12,7 @@ from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLite
 ROWS_AT_ONCE = 4_000
 """Rows of one INSERT; 32,766 parameters are what SQLite takes."""
 CACHE_KIB = 65_536
+"""Of either connection: with less, a group's changed pages are written before it is complete, and read again."""
 CHECKPOINT_PAGES = 16_384
 """64 MiB of log before it is copied into the database: a group commit then seldom waits for that."""
 CREATE_COMMANDS = (
@@ -109,6 +110,7 @@ class ShardRecorder(SQLiteApplicationRecorder):
         """
         if not self._tuned:
             c.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+            c.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
             self._tuned = True
         before = self._last_id(c)
         if first_id is not None and first_id != before + 1:
