@@ -111,6 +111,8 @@ class ShardRecorder(SQLiteApplicationRecorder):
         if not self._tuned:
             c.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
             c.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+            # An INSERT of many rows keeps what it changes, in case it fails half-way: not in a file.
+            c.execute("PRAGMA temp_store=MEMORY")
             self._tuned = True
         before = self._last_id(c)
         if first_id is not None and first_id != before + 1:

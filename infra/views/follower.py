@@ -24,8 +24,10 @@ from infra.views.runner import Runner
 
 BACKLOG_FACTS = 5_000
 """A shorter backlog is caught up within the time that a process takes to start."""
+FULL_BATCH_FACTS = 20_000
+"""While the log grows, so many facts share a transaction: a page that many of them touch is written once."""
 POLL_SECONDS = 0.1
-"""How long the follower waits for more facts; so many of them share a transaction."""
+"""How long the follower waits for more facts; a log that has not grown meanwhile is followed to its end."""
 FINISH_TIMEOUT_SECONDS = 600.0
 
 
@@ -83,13 +85,15 @@ def follow(folder: Path, line: int) -> None:
     log = SqliteLog(folder / "events.db")
     connection = open_views(folder)
     runner = Runner(connection)
+    position, seen = runner.position(), 0
     final: int | None = None
     try:
-        while True:
-            before, position = runner.position(), runner.catch_up(log)
-            if final is not None and position >= min(final, log.last()):
-                break
-            if final is None and position == before:
+        while final is None or position < min(final, log.last()):
+            last = log.last()
+            if final is not None or last == seen or last - position >= FULL_BATCH_FACTS:
+                position = runner.catch_up(log, batch=FULL_BATCH_FACTS)
+            seen = last
+            if final is None:
                 final = _told(line, log)
     finally:
         connection.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from infra.views.folding import Folding
+from infra.views.inserting import insert
 from infra.views.log import Entry, Log
 from infra.views.sql import fingerprint, schema_of
 from infra.views.wire import read
@@ -64,6 +65,8 @@ def tuned(connection: AnyConnection) -> AnyConnection:
     """A new connection to views, made ready for many small transactions."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
+    # An INSERT of many rows keeps what it changes, in case it fails half-way: not in a file.
+    connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
     return connection
@@ -104,7 +107,7 @@ class Runner:
             if first != expected:
                 raise OutOfSequence(f"expected the fact of sequence {expected}, found {first}")
             for statement, rows in executions:
-                self._connection.executemany(statement, rows)
+                insert(self._connection, statement, rows)
             self._connection.execute(UPSERT_POSITION, (self._shard, last))
         except BaseException:
             self._connection.execute("ROLLBACK")
