@@ -63,7 +63,7 @@ from domain.refusals import Code, Malformed, Refusal
 from domain.rules import LEDGER, basis_of, rule_of
 from domain.state import State, Subscriber, Unregistered, evolve, resumed
 from domain.usage import Metered
-from domain.values import maker, replace
+from domain.values import changer, maker
 
 AFTER_REFUSED_REGISTRATION = (CreditDeposit, ConfirmRefundPaid, ErasePersonalData, AdvanceClock)
 AFTER_THE_END = (
@@ -95,6 +95,8 @@ class Decision:
 
 
 _decision = maker(Decision)
+_recorded = maker(Recorded)
+_as_of = changer(Subscriber, "as_of")
 
 
 def decide(state: State, command: Command, catalogue: Catalogue, past: Past) -> Decision:
@@ -131,7 +133,7 @@ def _refused(case: Case, command: Command, refusal: Refusal) -> Decision:
 def _until(case: Case) -> Subscriber:
     """The state as of now; after the end nothing is decided at a boundary, yet it passes, as it does in a replay."""
     state = case.state
-    return resumed(state if state.as_of >= case.now else replace(state, as_of=case.now))
+    return resumed(state if state.as_of >= case.now else _as_of(state, case.now))
 
 
 def _refused_fact(command: Command, refusal: Refusal) -> CommandRefused:
@@ -178,7 +180,7 @@ def _register(
     state: Unregistered, command: Command, request: RegisterSubscriber, catalogue: Catalogue, past: Past
 ) -> Decision:
     fact = registration.registered(request, catalogue, command.at)
-    joined = Recorded(
+    joined = _recorded(
         subject=state.subject,
         version=state.version + 1,
         fact=fact,

@@ -194,7 +194,7 @@ def order_bill(case: Case, order: Order, *, with_fee: bool, at: datetime | None 
     fee, tariff = connection_fee(case, plan, at)
     charged_fee = fee.share(1, 1)
     if with_fee and charged_fee.units:
-        lines.append(BillLine(service=None, amount=charged_fee, calculation=Calculation(price=fee), tariff=tariff))
+        lines.append(_bill_line(service=None, amount=charged_fee, calculation=_calculation(price=fee), tariff=tariff))
     lines.append(_line(order.service, _price_in_use(case, order, plan, order.service, at), 1, days, of, further))
     if order.channels:
         listed = _price_in_use(case, order, plan, CHANNEL, at)

@@ -10,6 +10,9 @@ from domain.documents import found
 from domain.facts import AgreementConcluded, RegistrationRefused, SubscriberRegistered, VerificationPassed
 from domain.queue import queue
 from domain.refusals import Code, Refusal
+from domain.values import maker
+
+_subscriber_registered = maker(SubscriberRegistered)
 
 
 def registration_refusal(request: RegisterSubscriber, catalogue: Catalogue, now: datetime) -> Refusal | None:
@@ -36,7 +39,7 @@ def registered(request: RegisterSubscriber, catalogue: Catalogue, now: datetime)
     """The fact of joining, under the regulations version accepted (telnexx/registration)."""
     regulations = catalogue.in_force(request.regulations, now)
     assert regulations is not None
-    return SubscriberRegistered(
+    return _subscriber_registered(
         regulations=request.regulations,
         version=regulations.version,
         currency=request.currency,

@@ -313,6 +313,17 @@ State = Unregistered | Subscriber
 
 _followed = changer(Subscriber, "version", "as_of")
 _with_account = changer(Subscriber, "account")
+_with_standing = changer(Subscriber, "standing")
+_with_account_and_standing = changer(Subscriber, "account", "standing")
+_with_orders = changer(Subscriber, "orders")
+_with_orders_and_queue = changer(Subscriber, "orders", "queue")
+_with_rentals = changer(Subscriber, "rentals")
+_with_standing_and_rentals = changer(Subscriber, "standing", "rentals")
+_order_with_units = changer(Order, "units")
+_priced_order = changer(Order, "price", "plan", "charge")
+_rental_with_units = changer(Rental, "units")
+_subscriber = maker(Subscriber)
+_profile = maker(Profile)
 _account = maker(Account)
 _lot = maker(Lot)
 _units = maker(Units)
@@ -410,11 +421,11 @@ def _registered(state: Unregistered, recorded: Recorded) -> State:
         return replace(state, version=recorded.version, as_of=recorded.recorded_at)
     if not isinstance(fact, SubscriberRegistered):
         raise CorruptStream(f"{recorded.id}: {type(fact).__name__} before the registration")
-    return Subscriber(
+    return _subscriber(
         subject=state.subject,
         version=recorded.version,
         as_of=recorded.recorded_at,
-        profile=Profile(
+        profile=_profile(
             regulations=fact.regulations,
             currency=fact.currency,
             plan=fact.plan,
@@ -424,7 +435,7 @@ def _registered(state: Unregistered, recorded: Recorded) -> State:
             time_zone=fact.time_zone,
             registered_at=recorded.effective_at,
         ),
-        account=Account(balance=Money(0, fact.currency)),
+        account=_account(balance=Money(0, fact.currency)),
         next_boundary=period_of(recorded.effective_at, fact.time_zone).end,
     )
 
@@ -449,7 +460,7 @@ def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Sub
             charged = state if fact.invoice else _debited(state, fact.amount, fact.paid_from)
             return _period_paid(charged, fact, recorded)
         case IncludedUnitsGranted():
-            return _units_set(state, fact.number, fact.service, Units(left=fact.units, until=fact.period.end))
+            return _units_set(state, fact.number, fact.service, _units(left=fact.units, until=fact.period.end))
         case IncludedUnitsLapsed():
             return _units_set(state, fact.number, fact.service, None)
         case CommandRefused() | UsageCutOff() | WarningIssued():
@@ -566,7 +577,7 @@ def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Sub
 
 
 def _standing(state: Subscriber, **changes: Any) -> Subscriber:
-    return replace(state, standing=replace(state.standing, **changes))
+    return _with_standing(state, replace(state.standing, **changes))
 
 
 def _rental(state: Subscriber, number: str) -> Rental:
@@ -577,7 +588,7 @@ def _rental(state: Subscriber, number: str) -> Rental:
 
 
 def _with_rental(state: Subscriber, rental: Rental) -> Subscriber:
-    return replace(state, rentals={**state.rentals, rental.number: rental})
+    return _with_rentals(state, {**state.rentals, rental.number: rental})
 
 
 def _refund(state: Subscriber, refund: str, value: Refund) -> Subscriber:
@@ -633,7 +644,7 @@ def _deposited(state: Subscriber, fact: DepositCredited, recorded: Recorded) -> 
     lot = _lot(id=recorded.id, left=fact.amount, received_at=fact.received_at, method=fact.method)
     account = _filled(state.account, fact.amount, lot, deposits=state.account.deposits + 1)
     standing = state.standing if state.standing.funded else replace(state.standing, funded=True)
-    return replace(state, account=account, standing=standing)
+    return _with_account_and_standing(state, account, standing)
 
 
 def _used(state: Subscriber, fact: UsageCharged) -> Subscriber:
@@ -644,7 +655,7 @@ def _used(state: Subscriber, fact: UsageCharged) -> Subscriber:
     rental = _rental(state, fact.number)
     units = rental.units[fact.service]
     left = _units(left=units.left - fact.included, until=units.until)
-    return _with_rental(paid, replace(rental, units={**rental.units, fact.service: left}))
+    return _with_rental(paid, _rental_with_units(rental, {**rental.units, fact.service: left}))
 
 
 def _units_set(state: Subscriber, number: str, service: str, units: Units | None) -> Subscriber:
@@ -652,8 +663,8 @@ def _units_set(state: Subscriber, number: str, service: str, units: Units | None
     others = {name: left for name, left in holder.units.items() if name != service}
     changed = others if units is None else {**others, service: units}
     if isinstance(holder, Order):
-        return replace(state, orders={**state.orders, number: replace(holder, units=changed)})
-    return _with_rental(state, replace(holder, units=changed))
+        return _with_orders(state, {**state.orders, number: _order_with_units(holder, changed)})
+    return _with_rental(state, _rental_with_units(holder, changed))
 
 
 def _ordered(state: Subscriber, fact: OrderPlaced, recorded: Recorded) -> Subscriber:
@@ -667,13 +678,13 @@ def _ordered(state: Subscriber, fact: OrderPlaced, recorded: Recorded) -> Subscr
         placed_at=recorded.effective_at,
     )
     item = _waiting(number=fact.number, since=recorded.effective_at, renewal=False)
-    return replace(state, orders={**state.orders, fact.number: order}, queue=(*state.queue, item))
+    return _with_orders_and_queue(state, {**state.orders, fact.number: order}, (*state.queue, item))
 
 
 def _without_order(state: Subscriber, number: str) -> Subscriber:
     orders = {key: order for key, order in state.orders.items() if key != number}
     queue = tuple(item for item in state.queue if item.renewal or item.number != number)
-    return replace(state, orders=orders, queue=queue)
+    return _with_orders_and_queue(state, orders, queue)
 
 
 def _rented(state: Subscriber, fact: NumberRented, recorded: Recorded) -> Subscriber:
@@ -701,7 +712,7 @@ def _rented(state: Subscriber, fact: NumberRented, recorded: Recorded) -> Subscr
     if not standing.numbered or standing.fee_invoice is not None:
         standing = replace(standing, numbered=True, fee_invoice=None)
     rentals = {**state.rentals, fact.number: rental}
-    return replace(_without_order(state, fact.number), standing=standing, rentals=rentals)
+    return _with_standing_and_rentals(_without_order(state, fact.number), standing, rentals)
 
 
 def _autorenew_set(state: Subscriber, fact: AutorenewSet) -> Subscriber:
@@ -738,9 +749,9 @@ def _period_paid(state: Subscriber, fact: PeriodicServiceCharged, recorded: Reco
         priced = (
             replace(order, channel_price=price)
             if fact.service == CHANNEL
-            else replace(order, price=price, plan=fact.plan, charge=recorded.id)
+            else _priced_order(order, price, fact.plan, recorded.id)
         )
-        return replace(state, orders={**state.orders, fact.number: priced})
+        return _with_orders(state, {**state.orders, fact.number: priced})
     rental = _rental(state, fact.number)
     if fact.service == CHANNEL:
         return _with_rental(state, replace(rental, channel_price=price))

@@ -47,8 +47,13 @@ def replace(record: Record, **changes: Any) -> Record:
 def changer(cls: type[Record], *names: str) -> Callable[..., Record]:
     """`replace` for always the same fields, which follow the record in the order of `names`; it costs half."""
     of: type = cls
-    body = ["new = copy(old)", *(f"new.{name} = {name}" for name in names), "new.__class__ = Record", "return new"]
-    return _compiled("change", ", ".join(("old", *names)), body, {"copy": _copier(of), "Record": of})
+    every = [field.name for field in fields(of)]
+    unknown = [name for name in names if name not in every]
+    if unknown:
+        raise TypeError(f"{of.__name__} has no field {unknown[0]}")
+    copied = (f"new.{name} = {name if name in names else f'old.{name}'}" for name in every)
+    body = ["new = Draft()", *copied, "new.__class__ = Record", "return new"]
+    return _compiled("change", ", ".join(("old", *names)), body, {"Draft": _draft(of), "Record": of})
 
 
 @cache
