@@ -86,8 +86,7 @@ def execute(
     for lines in reader.blocks():
         values = [parsed(line) for line in lines]
         writer.prepare(values)
-        answers = [answer(value, writer) for value in values]
-        block: Block | None = Block(answers, writer.sequence, reader.bytes_read)
+        block: Block | None = answered(values, writer, reader)
         if reader.is_file:
             writer.hand_over()
             block, untold = untold, block
@@ -104,17 +103,29 @@ def execute(
 class Block:
     """What was answered to a block of lines, and how far the log and the input had come with it."""
 
-    answers: Sequence[Outcome]
+    lines: Sequence[bytes]
+    """The outcomes, each as it is written: made while the outcome is at hand, which is sooner than later."""
+    statuses: Sequence[str]
     sequence: int
     bytes_read: int
+
+
+def answered(values: Sequence[Any], writer: Writer, reader: LineReader) -> Block:
+    """Executes what a block of lines held."""
+    lines, statuses = [], []
+    for value in values:
+        outcome = answer(value, writer)
+        lines.append(orjson.dumps(outcome, option=orjson.OPT_APPEND_NEWLINE))
+        statuses.append(outcome["status"])
+    return Block(lines, statuses, writer.sequence, reader.bytes_read)
 
 
 def tell(block: Block, out: Any, counts: Counter[str], advance: Advance, follower: Follower) -> None:
     """A block is stored: its outcomes are written, and whoever follows hears of it."""
     follower.committed(block.sequence)
-    out.write(b"".join([orjson.dumps(outcome, option=orjson.OPT_APPEND_NEWLINE) for outcome in block.answers]))
+    out.write(b"".join(block.lines))
     out.flush()
-    counts.update([outcome["status"] for outcome in block.answers])
+    counts.update(block.statuses)
     advance(block.bytes_read)
 
 
