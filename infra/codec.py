@@ -83,19 +83,21 @@ def encode(stored: Stored, key: bytes) -> tuple[str, bytes]:
     """
     recorded = stored.recorded
     coder = CODERS[type(recorded.fact)]
-    subject = _name(recorded.subject)
+    subject, version = _name(recorded.subject), recorded.version
+    recorded_at, effective_at = recorded.recorded_at, recorded.effective_at
+    time = format_instant(recorded_at)
+    effective = time if effective_at is recorded_at else format_instant(effective_at)
     due = '"due":true,' if recorded.due else ""
     at = "" if stored.command_position is None else f'"commandposition":{_json(stored.command_position)},'
     envelope = (
-        f'{{"specversion":"1.0","id":{subject[:-1]}/{recorded.version}","type":"{coder.type}",'
-        f'"source":{_name(stored.source)},"subject":{subject},"time":"{format_instant(recorded.recorded_at)}",'
+        f'{{"specversion":"1.0","id":{subject[:-1]}/{version}","type":"{coder.type}",'
+        f'"source":{_name(stored.source)},"subject":{subject},"time":"{time}",'
         f'"datacontenttype":"application/json","dataschema":"{coder.schema}","sequence":"{stored.sequence:020d}",'
-        f'"streamversion":{recorded.version},"effectiveat":"{format_instant(recorded.effective_at)}",'
-        f'"causationid":{_json(stored.caused_by)},'
+        f'"streamversion":{version},"effectiveat":"{effective}","causationid":{_json(stored.caused_by)},'
         f'{at}"cataloguesequence":{stored.catalogue_sequence},"basis":{_name(recorded.basis)},'
         f'"salt":"{salt_of(key, recorded.id)}",{due}"data":'
     )
-    return coder.type, envelope.encode() + orjson.dumps(coder.to_json(recorded.fact)) + b"}"
+    return coder.type, b"%b%b}" % (envelope.encode(), orjson.dumps(coder.to_json(recorded.fact)))
 
 
 def decode(state: bytes) -> Stored:

@@ -10,7 +10,7 @@ from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
 from consumers.ports import Stored
 from domain.state import State
 from infra import codec, snapshots
-from infra.embedded.recorder import ShardRecorder
+from infra.embedded.recorder import FactRow, ShardRecorder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,12 @@ class LedgerApplication(Application[str]):
 
     def construct_mapper(self) -> Mapper[str]:
         return FactMapper(self._key)
+
+    def row_of(self, stored: Stored) -> FactRow:
+        """What is inserted for a fact: as the mapper's StoredEvent has it, without the cost of making one."""
+        recorded = stored.recorded
+        topic, state = codec.encode(stored, self._key)
+        return recorded.subject, recorded.version, topic, state
 
     def construct_transcoder(self) -> Transcoder:
         raise NotImplementedError("facts are written by infra/codec.py")

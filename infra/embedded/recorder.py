@@ -9,6 +9,11 @@ from typing import Any
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteDatastore
 
+FactRow = tuple[str, int, str, bytes]
+"""Subject, version, type and bytes of a fact."""
+Beside = Iterable[tuple[str, Sequence[tuple[Any, ...]]]]
+"""Statements, and the rows that each inserts."""
+
 ROWS_AT_ONCE = 4_000
 """Rows of one INSERT; 32,766 parameters are what SQLite takes."""
 CACHE_KIB = 65_536
@@ -101,8 +106,13 @@ class ShardRecorder(SQLiteApplicationRecorder):
         stored_events: Sequence[StoredEvent],
         *,
         first_id: int | None = None,
-        beside: Iterable[tuple[str, Sequence[tuple[Any, ...]]]] = (),
         **_: Any,
+    ) -> Sequence[int]:
+        rows = [(str(s.originator_id), s.originator_version, s.topic, s.state) for s in stored_events]
+        return self._insert_rows(c, rows, first_id, ())
+
+    def _insert_rows(
+        self, c: SQLiteCursor, facts: Sequence[FactRow], first_id: int | None, beside: Beside
     ) -> Sequence[int]:
         """Inserts facts and, in the same transaction, the rows of `beside` (statement, parameters).
 
@@ -117,10 +127,9 @@ class ShardRecorder(SQLiteApplicationRecorder):
         before = self._last_id(c)
         if first_id is not None and first_id != before + 1:
             raise IntegrityError(f"expected the next notification id to be {first_id}, found {before + 1}")
-        rows = [(s.originator_id, s.originator_version, s.topic, s.state) for s in stored_events]
-        _insert(c, self.insert_events_statement, rows)
-        ids = range(before + 1, before + 1 + len(stored_events))
-        if stored_events and self._last_id(c) != ids[-1]:
+        _insert(c, self.insert_events_statement, facts)
+        ids = range(before + 1, before + 1 + len(facts))
+        if facts and self._last_id(c) != ids[-1]:
             raise IntegrityError(f"expected notification ids up to {ids[-1]}, found {self._last_id(c)}")
         for statement, others in beside:
             _insert(c, statement, others)
@@ -138,20 +147,26 @@ class ShardRecorder(SQLiteApplicationRecorder):
         self.release()
         return super().insert_events(stored_events, **kwargs)
 
+    def insert_rows(
+        self, facts: Sequence[FactRow], *, first_id: int | None = None, beside: Beside = ()
+    ) -> Sequence[int]:
+        """As `insert_events`, with the rows of `beside` in the same transaction."""
+        self.release()
+        return self._store(facts, first_id, beside)
+
     def insert_beside(
-        self, stored_events: Sequence[StoredEvent], after: Callable[[], None], **kwargs: Any
+        self, facts: Sequence[FactRow], *, first_id: int | None, beside: Beside, after: Callable[[], None]
     ) -> Callable[[], Any]:
-        """As `insert_events`, and then `after`, in a thread of its own; the answer waits for both, and raises.
+        """As `insert_rows`, and then `after`, in a thread of its own; the answer waits for both, and raises.
 
         SQLite lets other threads run meanwhile, so this costs the caller little, also where the disk is slow.
         """
         if self._beside is None:
             self._beside = ThreadPoolExecutor(1, "storing")
         self.release()
-        insert = super().insert_events
 
         def store() -> None:
-            insert(stored_events, **kwargs)
+            self._store(facts, first_id, beside)
             after()
 
         return self._beside.submit(store).result
@@ -165,6 +180,10 @@ class ShardRecorder(SQLiteApplicationRecorder):
             self._beside.shutdown()
         self._committed.close()
         self.datastore.close()
+
+    def _store(self, facts: Sequence[FactRow], first_id: int | None, beside: Beside) -> Sequence[int]:
+        with self.datastore.transaction(commit=True) as c:
+            return self._insert_rows(c, facts, first_id, beside)
 
     def _last_id(self, c: SQLiteCursor) -> int:
         c.execute(self.select_max_notification_id_statement)

@@ -99,7 +99,7 @@ class EmbeddedShard:
         if not group.answers:
             return
         with _naming(group):
-            self._recorder.insert_events(**self._rows(group))
+            self._recorder.insert_rows(**self._rows(group))
         self._take_snapshots(group)
 
     def begin_commit(self, group: Group) -> Callable[[], None]:
@@ -125,7 +125,7 @@ class EmbeddedShard:
     def _rows(self, group: Group) -> dict[str, Any]:
         """What the recorder inserts for the group."""
         return {
-            "stored_events": [self._application.mapper.to_stored_event(stored) for stored in group.facts],  # type: ignore[arg-type]
+            "facts": [self._application.row_of(stored) for stored in group.facts],
             "first_id": group.facts[0].sequence if group.facts else None,
             "beside": _beside(group, self.last_instant()),
         }
