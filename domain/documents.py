@@ -207,9 +207,10 @@ def day(value: Any, path: str) -> date:
 
 def one_of(*choices: str) -> Reader:
     """A reader that accepts one of `choices`."""
+    known = frozenset(choices)
 
     def read(value: Any, path: str) -> str:
-        if not isinstance(value, str) or value not in choices:
+        if not isinstance(value, str) or value not in known:
             raise Fault(path, f"expected one of {', '.join(choices)}, found {found(value)}")
         return value
 
