@@ -4,7 +4,7 @@ import msgspec
 from msgspec import Struct
 
 from infra.upcasting import UPCASTERS, UndecodableFact
-from projections.event import position_of
+from projections.event import SHARD_STEP
 
 Data = dict[str, object]
 
@@ -49,7 +49,7 @@ def read(sequence: int, state: bytes, shard: int = 0) -> WireFact:
     while fact.type in UPCASTERS:
         fact.type, upcast = UPCASTERS[fact.type]
         fact.data = upcast(fact.data)
-    fact.position = position_of(shard, sequence)
+    fact.position = shard * SHARD_STEP + sequence
     fact.effective_at = fact.effective_at[:-1]
     fact.recorded_at = fact.recorded_at[:-1]
     return fact
