@@ -211,7 +211,7 @@ def _codec_of(annotation: Any) -> tuple[Encode, Decode]:
 
 
 SIMPLE: dict[Any, tuple[Encode, Decode]] = {
-    Money: (str, Money.parse),
+    Money: (Money.__str__, Money.parse),
     datetime: (format_instant, lambda value, _: parse_instant(value)),
     date: (date.isoformat, lambda value, _: date.fromisoformat(value)),
     Period: (_period_to_json, _period_from_json),
@@ -262,7 +262,8 @@ def _writer(cls: type, compiled: tuple[_Field, ...], first_amount: str | None) -
     for field in compiled:
         name = field.name
         value = f"record.{name}" if field.encode is _same else f"encode_{name}(record.{name})"
-        condition = "" if field.always else f"if record.{name} != default_{name}: "
+        differs = "is not None" if field.default is None else f"!= default_{name}"
+        condition = "" if field.always else f"if record.{name} {differs}: "
         lines.append(f" {condition}data['{name}'] = {value}")
         if name == first_amount:
             lines.append(f" data['currency'] = record.{name}.currency")

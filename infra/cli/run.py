@@ -85,7 +85,7 @@ def execute(
 
     untold: Block | None = None
     for lines in reader.blocks():
-        block: Block | None = answered(lines, writer, reader)
+        block: Block | None = executed(lines, writer, reader)
         if reader.is_file:
             writer.hand_over()
             block, untold = untold, block
@@ -109,7 +109,7 @@ class Block:
     bytes_read: int
 
 
-def answered(lines: Sequence[bytes | None], writer: Writer, reader: LineReader) -> Block:
+def executed(lines: Sequence[bytes | None], writer: Writer, reader: LineReader) -> Block:
     """Executes a block of lines."""
     values = [parsed(line) for line in lines]
     writer.prepare(values)
