@@ -1,15 +1,19 @@
 """The command line called in this process, and ledgers for it to look at."""
 
+import gc
 import json
+import logging
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from infra.cli.main import main
 
@@ -46,11 +50,29 @@ def caller(capsysbinary: pytest.CaptureFixture[bytes]) -> Call:
 
     def called(*arguments: object) -> Answer:
         capsysbinary.readouterr()
-        code = main([str(argument) for argument in arguments])
+        with _process_as_it_was():
+            code = main([str(argument) for argument in arguments])
         captured = capsysbinary.readouterr()
         return Answer(code, captured.out.decode(), captured.err.decode())
 
     return called
+
+
+@contextmanager
+def _process_as_it_was() -> Iterator[None]:
+    """A verb sets up its whole process, which other tests share with it here."""
+    threshold, interval, root = gc.get_threshold(), sys.getswitchinterval(), logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*threshold)
+        sys.setswitchinterval(interval)
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(scope="session")

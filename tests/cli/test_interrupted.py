@@ -83,6 +83,6 @@ def test_the_files_are_closed_after_what_is_being_stored(tmp_path: Path) -> None
         time.sleep(0.1)
         found.append(application.shard.max_notification_id())
 
-    application.shard.insert_beside([], look)
+    application.shard.insert_beside([], first_id=None, beside=(), after=look)
     application.close()
     assert found == [None]
