@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from kafka.consumer.fetcher import Fetcher  # type: ignore[import-untyped]
 from kafka.errors import CorruptRecordError  # type: ignore[import-untyped]
@@ -27,13 +27,21 @@ CONTINUES = 0x80
 LONGEST_VARINT_BITS = 63
 
 
+class Place(NamedTuple):
+    """Where a batch of records stands."""
+
+    topic: str
+    partition: int
+    leader_epoch: int
+
+
 class Record:
     """One record as it was fetched. `headers` raises CorruptRecordError where they cannot be read."""
 
     __slots__ = ("_place", "_rest", "key", "offset", "timestamp", "value")
 
     def __init__(
-        self, place: tuple[str, int], offset: int, timestamp: int, key: bytes | None, value: bytes | None, rest: bytes
+        self, place: Place, offset: int, timestamp: int, key: bytes | None, value: bytes | None, rest: bytes
     ) -> None:
         """`rest` is what stands behind the value: the headers."""
         self._place = place
@@ -46,11 +54,16 @@ class Record:
 
     @property
     def topic(self) -> str:
-        return self._place[0]
+        return self._place.topic
 
     @property
     def partition(self) -> int:
-        return self._place[1]
+        return self._place.partition
+
+    @property
+    def leader_epoch(self) -> int:
+        """Under which leader of the partition it was written (KIP-320)."""
+        return self._place.leader_epoch
 
     @property
     def headers(self) -> list[Header]:
@@ -88,7 +101,6 @@ class FetchedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
             self._fetcher._next_partition_records = None
 
     def _unpack_records(self, tp: Any, records: Any, *_: Any) -> Iterator[Record]:
-        place = (tp.topic, tp.partition)
         while (batch := records.next_batch()) is not None:
             if batch.magic != FORMAT:
                 raise CorruptRecordError(f"{tp}: format {batch.magic} at offset {batch.base_offset}, not {FORMAT}")
@@ -96,7 +108,7 @@ class FetchedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 raise CorruptRecordError(f"{tp}: the batch at offset {batch.base_offset} fails its CRC")
             self.leader_epoch = batch.leader_epoch
             if self._may_be_seen(batch):
-                for record in decoded(batch, place):
+                for record in decoded(batch, Place(tp.topic, tp.partition, batch.leader_epoch)):
                     self.next_fetch_offset = record.offset + 1
                     yield record
                 self.records_read += batch.records_count
@@ -116,7 +128,7 @@ class FetchedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         return not batch.is_control_batch
 
 
-def decoded(batch: Any, place: tuple[str, int]) -> list[Record]:
+def decoded(batch: Any, place: Place) -> list[Record]:
     """The records of kafka-python's DefaultRecordBatch. Raises CorruptRecordError.
 
     A record is: length, attributes (one byte), timestamp delta, offset delta, key, value, headers; numbers and lengths
@@ -132,7 +144,9 @@ def decoded(batch: Any, place: tuple[str, int]) -> list[Record]:
             length, at = _varint(buffer, at)
             end = at + length
             if length < 0 or end > len(buffer):
-                raise CorruptRecordError(f"{place}: a record of {length} bytes at offset {first_offset} and behind")
+                raise CorruptRecordError(
+                    f"{place.topic}/{place.partition}: a record of {length} bytes at offset {first_offset} and behind"
+                )
             timestamp_delta, at = _varint(buffer, at + 1)
             offset_delta, at = _varint(buffer, at)
             size, at = _varint(buffer, at)
@@ -146,14 +160,20 @@ def decoded(batch: Any, place: tuple[str, int]) -> list[Record]:
                 value = buffer[at : at + size]
                 at += size
             if at >= end:
-                raise CorruptRecordError(f"{place}: the record at offset {first_offset + offset_delta} is cut off")
+                raise CorruptRecordError(
+                    f"{place.topic}/{place.partition}: the record at offset {first_offset + offset_delta} is cut off"
+                )
             timestamp = append_time if is_append_time else first_timestamp + timestamp_delta
             found.append(Record(place, first_offset + offset_delta, timestamp, key, value, buffer[at:end]))
             at = end
     except IndexError as cut:
-        raise CorruptRecordError(f"{place}: the batch at offset {first_offset} is cut off") from cut
+        raise CorruptRecordError(
+            f"{place.topic}/{place.partition}: the batch at offset {first_offset} is cut off"
+        ) from cut
     if at != len(buffer):
-        raise CorruptRecordError(f"{place}: {len(buffer) - at} bytes behind the batch at offset {first_offset}")
+        raise CorruptRecordError(
+            f"{place.topic}/{place.partition}: {len(buffer) - at} bytes behind the batch at offset {first_offset}"
+        )
     return found
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kafka import KafkaConsumer  # type: ignore[import-untyped]
+from kafka import KafkaConsumer, TopicPartition  # type: ignore[import-untyped]
 from kafka.consumer.fetcher import Fetcher  # type: ignore[import-untyped]
 from kafka.errors import CorruptRecordError  # type: ignore[import-untyped]
 from kafka.record import MemoryRecords  # type: ignore[import-untyped]
@@ -16,9 +17,12 @@ from kafka.record.default_records import (  # type: ignore[import-untyped]
     DefaultRecordBatchBuilder,
 )
 
-from infra.kafka.decoding import FetchedRecords, decoded, install
+from infra.kafka.decoding import FetchedRecords, Place, decoded, install
+from infra.kafka.settings import KafkaSettings
+from infra.kafka.topics import create_topic
+from tests.support.servers import new_topic
 
-PLACE = ("ledger.events.v1", 3)
+PLACE = Place("ledger.events.v1", 3, 7)
 GZIP, ZSTD = 1, 4
 
 blobs = st.none() | st.binary(max_size=200) | st.binary(min_size=9_000, max_size=9_001)
@@ -79,6 +83,20 @@ def test_a_batch_whose_checksum_is_wrong_is_corrupt() -> None:
         fetched.take()
 
 
+def test_a_consumer_may_be_iterated_over(kafka_address: str) -> None:
+    """kafka-python's own way of reading asks a record for more than we do."""
+    settings = KafkaSettings(bootstrap_servers=kafka_address)
+    topic = new_topic()
+    create_topic(settings, topic)
+    with closing(settings.clients.producer(**settings.for_plain_producer())) as producer:
+        producer.send(topic, b"value", partition=0).get(10)
+    options = {**settings.for_consumer(), "consumer_timeout_ms": 5_000}
+    with closing(settings.clients.consumer(**options)) as consumer:
+        consumer.assign([TopicPartition(topic, 0)])
+        found = next(iter(consumer))
+    assert (found.topic, found.partition, found.offset, found.value) == (topic, 0, 0, b"value")
+
+
 def test_what_was_read_before_a_wrong_checksum_is_given_first() -> None:
     good = batch_of([(1, b"s-1", b"value", [])])
     wrong = bytearray(good)
@@ -92,7 +110,8 @@ def test_what_was_read_before_a_wrong_checksum_is_given_first() -> None:
 def test_a_fetch_that_begins_in_the_middle_of_a_batch_skips_what_is_before() -> None:
     stored = batch_of([(1, b"s-1", b"%d" % place, []) for place in range(5)])
     fetched = FetchedRecords(_Fetcher(), 3, _Place(), MemoryRecords(stored))
-    assert [(one.offset, one.value) for one in fetched.take()] == [(3, b"3"), (4, b"4")]
+    epoch = DefaultRecordBatch(stored).leader_epoch
+    assert [(one.offset, one.value, one.leader_epoch) for one in fetched.take()] == [(3, b"3", epoch), (4, b"4", epoch)]
     assert fetched.next_fetch_offset == 5
 
 
@@ -122,7 +141,7 @@ class _Fetcher:
 class _Place:
     """A TopicPartition's two names."""
 
-    topic, partition = PLACE
+    topic, partition, _ = PLACE
 
 
 def _source(function: Any) -> str:

@@ -38,7 +38,7 @@ from kafka.partitioner.default import murmur2  # type: ignore[import-untyped]
 from kafka.producer.future import RecordMetadata  # type: ignore[import-untyped]
 from kafka.record.util import encode_varint  # type: ignore[import-untyped]
 
-from infra.kafka.decoding import Record
+from infra.kafka.decoding import Place, Record
 from infra.kafka.records import Header
 
 MESSAGE_MAX_BYTES = 1_048_588
@@ -768,7 +768,7 @@ class MemoryAdmin:
 
 def _consumed(place: TopicPartition, offset: int, slot: _Slot) -> Record:
     return Record(
-        (place.topic, place.partition), offset, slot.timestamp_ms, slot.key, slot.value, _encoded(slot.headers)
+        Place(place.topic, place.partition, -1), offset, slot.timestamp_ms, slot.key, slot.value, _encoded(slot.headers)
     )
 
 
