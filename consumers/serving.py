@@ -6,6 +6,7 @@ A record that is no command is `invalid`: it goes to the dead letters with its r
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from json import JSONDecodeError
 from typing import Any
 
 from consumers import outcomes
@@ -17,7 +18,7 @@ LARGEST_COMMAND_BYTES = 500_000
 """What a command leads to (facts, a note, a reply) fits a record too, whose limit is twice as much by default."""
 
 Parse = Callable[[bytes], Any]
-"""JSON to a value; raises ValueError."""
+"""JSON to a value; raises JSONDecodeError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +84,15 @@ def _value(record: Received, parse: Parse) -> Any:
         return Fault("", f"expected at most {LARGEST_COMMAND_BYTES} bytes, found {len(record.value)}")
     try:
         return parse(record.value)
-    except ValueError as error:
-        return Fault("", f"expected a JSON object, found none: {error}")
+    except JSONDecodeError as error:
+        return no_json(record.value, error)
+
+
+def no_json(line: bytes, error: JSONDecodeError) -> Fault:
+    """The fault of a line, or a record's value, that cannot be read."""
+    if not line.strip():
+        return Fault("", "expected a JSON object, found an empty line")
+    return Fault("", f"expected a JSON object, found none: {error.msg}, at character {error.pos + 1}")
 
 
 def _misplaced(value: Any, shard: Shard) -> Fault | None:

@@ -112,10 +112,12 @@ class Writer:
                 if isinstance(identity := value.get("id"), str):
                     inquiry.commands.append((subject, identity))
                 kind, data = value.get("type"), value.get("data")
-                if kind == USAGE and isinstance(data, dict):
-                    inquiry.calls.append((subject, str(data.get("usage"))))
-                elif kind == DEPOSIT and isinstance(data, dict):
-                    inquiry.references.append((subject, str(data.get("reference"))))
+                if not isinstance(data, dict):
+                    continue
+                if kind == USAGE and isinstance(usage := data.get("usage"), str):
+                    inquiry.calls.append((subject, usage))
+                elif kind == DEPOSIT and isinstance(reference := data.get("reference"), str):
+                    inquiry.references.append((subject, reference))
         self._shard.prepare(inquiry)
 
     def follow_catalogue(self) -> None:

@@ -3,6 +3,7 @@
 Commands and catalogue documents are read with the same readers, so a fault is worded the same way everywhere.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -49,8 +50,11 @@ Reader = Callable[[Any, str], Any]
 
 
 def found(value: Any) -> str:
-    """How a value is named in a message, short."""
-    text = repr(value)
+    """How a value is named in a message, short: what is no text as JSON has it."""
+    try:
+        text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return "a value nested too deeply"
     return f"{text[:40]}…" if len(text) > 40 else text
 
 

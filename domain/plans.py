@@ -56,7 +56,7 @@ def plan_change_notice(case: Case, deadline: datetime, earliest: datetime) -> Re
     days = case.regulations.plan_change_notice_days
     return Refusal(
         code=Code.NOTICE_TOO_SHORT,
-        message=f"{days} days' notice before the period's end were needed, that was {local_text(deadline, case.zone)}",
+        message=f"{days} days' notice before the period's end was needed, that was {local_text(deadline, case.zone)}",
         earliest=earliest,
     )
 

@@ -17,6 +17,7 @@ from consumers import outcomes
 from consumers.intake import LARGEST_LINE_BYTES
 from consumers.outcomes import Outcome
 from consumers.ports import StoreError
+from consumers.serving import no_json
 from consumers.writer import Writer
 from domain.documents import Fault
 from infra.cli.failures import Incomplete, Interrupted, Unprinted, Unusable, WrongFound
@@ -137,9 +138,7 @@ def parsed(line: bytes | None) -> Any:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        if not line.strip():
-            return Fault("", "expected a JSON object, found an empty line")
-        return Fault("", f"expected a JSON object, found none: {error.msg}, at character {error.pos + 1}")
+        return no_json(line, error)
 
 
 def answer(value: Any, writer: Writer) -> Outcome:

@@ -4,16 +4,19 @@ import json
 import re
 from typing import Any, get_type_hints
 
+import orjson
 import pytest
 
 from consumers.intake import FIELDS, REQUESTS, read_command
-from domain import commands
+from domain import commands, documents
 from domain.documents import Fault
 from domain.money import MINOR_DIGITS
 from tests.support.lines import DATA, Line, line
 
 PUBLICATIONS = ("PublishRegulations", "PublishTariff")
 DEEP = "[" * 400 + "]" * 400
+DEEPEST = "[" * 1_000 + "]" * 1_000
+"""What orjson reads and Python's own words for a value, which are recursive, could not say."""
 WRONG: dict[object, list[Any]] = {
     bool: [None, 0, 1, "true", [], {}],
     commands.Key: [None, 0, 1.5, True, "", " ", "a b", "x" * 65, "é", [], {}, "tab\t"],
@@ -227,6 +230,7 @@ def test_numbers_of_any_size_and_nesting_of_any_depth_are_only_faults() -> None:
     assert fault_of(line("OrderNumber", "c-1", channels=10**400)) == "data.channels"
     assert fault_of(line("CreditDeposit", "c-1", amount="9" * 10_000)) == "data.amount"
     assert fault_of(line("CreditDeposit", "c-1", amount=json.loads(DEEP))) == "data.amount"
+    assert fault_of(line("CreditDeposit", "c-1", amount=orjson.loads(DEEPEST))) == "data.amount"
     assert fault_of(line("CreditDeposit", "c-1", amount=float("nan"))) == "data.amount"
 
 
@@ -244,3 +248,13 @@ def test_a_live_ledger_takes_its_instant_from_the_broker() -> None:
         read_command(line("AdvanceClock", "c-1"), now)
     assert caught.value.path == "at"
     assert fault_of(without) == "at"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(None, "null"), (True, "true"), ([None, "é"], '[null, "é"]'), ({"a": False}, '{"a": false}'), (7, "7")],
+)
+def test_what_was_found_is_said_as_json_has_it(value: Any, words: str) -> None:
+    with pytest.raises(Fault) as fault:
+        documents.key(value, "id")
+    assert fault.value.message.endswith(f", found {words}")
