@@ -7,7 +7,7 @@ CONCURRENT_TRANSACTIONS while the last transaction's markers are being written, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer  # type: ignore
 from kafka.coordinator.assignors.cooperative_sticky import (  # type: ignore[import-untyped]
     CooperativeStickyAssignor,
 )
+from kafka.net.compat import KafkaNetClient  # type: ignore[import-untyped]
 
 from infra.kafka import decoding
 
@@ -61,13 +62,29 @@ class KafkaPython:
     """kafka-python's clients."""
 
     def consumer(self, **options: Any) -> Any:
-        return decoding.install(KafkaConsumer(**options))
+        return decoding.install(_made(KafkaConsumer, options))
 
     def producer(self, **options: Any) -> Any:
-        return KafkaProducer(**options)
+        return _made(KafkaProducer, options)
 
     def admin(self, **options: Any) -> Any:
-        return KafkaAdminClient(**options)
+        return _made(KafkaAdminClient, options)
+
+
+def _made(kind: Callable[..., Any], options: Mapping[str, Any]) -> Any:
+    """A client; where it cannot be made, kafka-python would leave the thread and the sockets that it began with."""
+    begun: list[Any] = []
+
+    def begin(**connection: Any) -> Any:
+        begun.append(KafkaNetClient(**connection))
+        return begun[-1]
+
+    try:
+        return kind(kafka_client=begin, **options)
+    except BaseException:
+        for client in begun:
+            client.close()
+        raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -221,3 +222,26 @@ def test_topics_are_described_and_made_once(settings: KafkaSettings, place: Any)
         described = admin.describe_configs(wanted, config_filter="all")["topic"][place.topic]
         assert described["message.timestamp.type"]["value"] == "LogAppendTime"
         assert described["cleanup.policy"]["value"] == "delete"
+
+
+NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:1", bootstrap_timeout_ms=200)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: NOWHERE.clients.consumer(**NOWHERE.for_consumer()),
+        lambda: NOWHERE.clients.producer(**NOWHERE.for_plain_producer()),
+        lambda: NOWHERE.clients.admin(**NOWHERE.for_admin()),
+    ],
+    ids=["consumer", "producer", "admin"],
+)
+def test_a_client_that_could_not_be_made_leaves_no_thread(make: Callable[[], Any]) -> None:
+    """A process tries again while brokers are away; kafka-python leaves a thread and its sockets each time."""
+    before = set(threading.enumerate())
+    with pytest.raises(KafkaError):
+        make()
+    deadline = time.monotonic() + LIMIT_S
+    while left := set(threading.enumerate()) - before:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
