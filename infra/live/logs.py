@@ -31,3 +31,6 @@ def configure(process: str) -> None:
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("infra").setLevel(logging.INFO)
+    # It says several lines of every attempt to connect; whoever needs the connection says once what that meant.
+    logging.getLogger("kafka").setLevel(logging.ERROR)
+    logging.getLogger("kafka.net").setLevel(logging.CRITICAL)

@@ -3,7 +3,9 @@
 import gc
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 import structlog
@@ -38,13 +40,25 @@ def run(name: str, make: Callable[[LiveSettings, Health], Process]) -> None:
     say = structlog.get_logger()
     with Health(name, settings.metrics_host, settings.metrics_port) as health:
         process = make(settings, health)
-
-        def stop(number: int, _: Any) -> None:
-            say.info("stopping", signal=signal.Signals(number).name)
-            process.stop()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
+        _stop_when_told(process, say)
         say.info("started", topics=settings.topics)
         process.run()
         say.info("stopped")
+
+
+def _stop_when_told(process: Process, say: Any) -> None:
+    """Stops the process on TERM and INT, in a thread of its own.
+
+    A handler runs in the midst of whatever the main thread is at. Where that holds the lock of the log, or of the event
+    that `stop` sets, the handler would wait for it for ever; putting something into this queue waits for nothing.
+    """
+    told: SimpleQueue[int] = SimpleQueue()
+
+    def listen() -> None:
+        while True:
+            say.info("stopping", signal=signal.Signals(told.get()).name)
+            process.stop()
+
+    threading.Thread(target=listen, name="signals", daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: told.put(received))
