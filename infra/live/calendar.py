@@ -19,7 +19,7 @@ from prometheus_client import Counter, Gauge
 
 from infra.kafka.errors import Unreachable
 from infra.live.catalogue import LiveCatalogue
-from infra.live.health import Health
+from infra.live.health import READY_SECONDS, Health
 from infra.live.places import COMMANDS, partition_of
 from infra.live.sending import Sender
 from infra.live.settings import LiveSettings, SettingsFault
@@ -124,7 +124,7 @@ class CalendarProcess:
                     self._lost(failed)
                 else:
                     self._well_at = time.monotonic()
-                    self._health.ready(True)
+                    self._health.ready(True, self._settings.calendar_seconds + READY_SECONDS)
                 self._stopping.wait(self._settings.calendar_seconds)
         finally:
             self.close()
