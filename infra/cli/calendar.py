@@ -2,6 +2,7 @@
 
 import click
 
+from infra.cli.opening import live_settings
 from infra.cli.options import examples
 
 
@@ -14,4 +15,5 @@ def command() -> None:
     from infra.live.calendar import CalendarProcess
     from infra.live.running import run
 
+    live_settings()
     run("calendar", CalendarProcess)

@@ -3,6 +3,7 @@
 import click
 
 from infra.cli.failures import WrongFound
+from infra.cli.opening import live_settings
 from infra.cli.options import examples
 from infra.cli.output import say
 from infra.cli.progress import bar_on_terminal
@@ -39,14 +40,14 @@ def _follow() -> None:
     from infra.live.projecting import ProjectProcess
     from infra.live.running import run
 
+    live_settings()
     run("project", ProjectProcess)
 
 
 def _rebuild() -> None:
-    from infra.live.settings import load
     from infra.postgres.rebuilding import extent, rebuild
 
-    settings = load()
+    settings = live_settings()
     dsn, schema = settings.dsn, settings.schema_name
     with bar_on_terminal(extent(dsn, schema), "folding") as advance:
         facts = rebuild(dsn, schema, lambda done, _: advance(done))

@@ -105,10 +105,14 @@ class LiveSettings(BaseSettings):
 
     @property
     def dsn(self) -> str:
-        """Connection string of PostgreSQL; SettingsFault where there is none."""
+        """Connection string of PostgreSQL; SettingsFault where there is none, or none that can be read."""
+        from infra.postgres.connecting import is_connection_string
+
         dsn = self.postgres.get_secret_value()
         if not dsn:
             raise SettingsFault(f"{PREFIX}POSTGRES is not set; expected a connection string such as postgresql://…")
+        if not is_connection_string(dsn):  # What it says is not repeated: there may be a password in it.
+            raise SettingsFault(f"{PREFIX}POSTGRES: expected a connection string such as postgresql://…, found none")
         return dsn
 
     @property

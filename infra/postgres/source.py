@@ -98,6 +98,7 @@ class PostgresSource:
     def wait_for(self, wanted: Sequence[str], limit_seconds: float) -> None:
         """Returns when the views have counted every position of `wanted`. Raises UnreadablePosition, Behind."""
         goals = [_goal(text) for text in wanted]
+        self._require_shards(goals)
         deadline = time.monotonic() + limit_seconds
         while missing := [goal for goal in goals if self._counted(goal[0]).sequence < goal[1]]:
             if time.monotonic() >= deadline:
@@ -195,6 +196,15 @@ class PostgresSource:
         """All rows of a view's table, ordered by columns."""
         return self.stream(f"SELECT * FROM {name} ORDER BY {', '.join(order)}")
 
+    def _require_shards(self, goals: Iterable[tuple[int, int]]) -> None:
+        """Raises UnreadablePosition where the ledger has no such shard; one that is counted need not be asked for."""
+        asked = {shard for shard, _ in goals} - self.counted.keys() - {CATALOGUE_SHARD}
+        if asked and (unknown := asked - self.topics.ends().keys()):
+            count = len(self.topics.ends())
+            raise UnreadablePosition(
+                f"expected a shard from 0 to {count - 1}, of which the ledger has {count}, found {min(unknown)}"
+            )
+
     def _counted(self, shard: int) -> schema.Position:
         return self.counted.get(shard, BEGINNING)
 
@@ -265,4 +275,6 @@ def _goal(text: str) -> tuple[int, int]:
     shard, _, sequence = place.partition("/")
     if topic not in (EVENTS, CATALOGUE) or not shard.isdecimal() or not sequence.isdecimal():
         raise UnreadablePosition(f"expected a position such as {EVENTS}/3/1881, found {text}")
+    if topic == CATALOGUE and int(shard):
+        raise UnreadablePosition(f"expected {CATALOGUE}/0, of which there is one partition, found {text}")
     return CATALOGUE_SHARD if topic == CATALOGUE else int(shard), int(sequence)

@@ -352,6 +352,10 @@ def test_a_reader_waits_for_a_position_and_says_when_it_is_not_reached(call: Cal
     assert f"events.v1/{shard}" in answer.err
     assert answer.err.count("\n") == 1
     assert call("balance", "s-001", "--at-least", "s-001/7", "--ledger", "kafka").code == 2
+    for nowhere in ("events.v1/77/1", "catalogue.v1/1/1"):
+        answer = call("balance", "s-001", "--at-least", nowhere, "--ledger", "kafka")
+        assert (answer.code, answer.out) == (2, ""), answer.err
+        assert answer.err.startswith("subledger: --at-least: expected ")
     assert call("balance", "s-001", "--at-least", reached, "--ledger", twin.folder).code == 2
 
 
