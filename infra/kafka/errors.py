@@ -22,7 +22,13 @@
 A conflicting append raises the library's `IntegrityError`, a record larger than the topic takes its `DataError`.
 """
 
+import re
+
 from eventsourcing.persistence import InternalError, OperationalError
+
+NOBODY = "Unable to bootstrap"
+"""How kafka-python begins where no broker answers."""
+CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 class LogError(OperationalError):
@@ -79,3 +85,16 @@ class IndexAhead(CorruptLog):
 
 class IndexDiffers(CorruptLog):
     """The index knows something else than the log."""
+
+
+def reason(failed: BaseException) -> str:
+    """What an exception says for people: its text, or its name in words where it has none; no names of classes."""
+    said = "; ".join(reason(part) if isinstance(part, BaseException) else str(part) for part in failed.args)
+    return said or CAPITAL.sub(" ", type(failed).__name__.removesuffix("Error")).lower()
+
+
+def nobody_answered(servers: str, failed: BaseException) -> Unreachable:
+    """What a client that could not be made comes to; that nobody answered is all that a time-out would say, too."""
+    said = reason(failed)
+    why = "" if said.startswith(NOBODY) else f": {said}"
+    return Unreachable(f"no broker answered at {servers}{why}")

@@ -22,7 +22,7 @@ from kafka.errors import (  # type: ignore[import-untyped]
     ProducerFencedError,
 )
 
-from infra.kafka.errors import Fenced, Unreachable
+from infra.kafka.errors import Fenced, Unreachable, reason
 from infra.kafka.reader import Partition
 from infra.kafka.records import OutgoingRecord
 from infra.kafka.settings import KafkaSettings
@@ -68,7 +68,7 @@ class FencedProducer:
         except ProducerFencedError as fenced:
             raise Fenced(f"{self._partition}: another writer took over while this one was starting") from fenced
         except (KafkaError, TimeoutError) as failed:
-            raise Unreachable(f"{self._partition}: could not be taken over: {failed!r}") from failed
+            raise Unreachable(f"{self._partition}: could not be taken over: {reason(failed)}") from failed
 
     def commit(self, records: Sequence[OutgoingRecord]) -> list[Stored]:
         """Commits the records, in order, as one transaction, and says where each one is.
@@ -80,8 +80,8 @@ class FencedProducer:
             return self._within(self._settings.commit_deadline_s, lambda: self._transact(records))
         except Exception as failed:
             if _was_fenced(failed):
-                raise Fenced(f"{self._partition}: another writer has taken over: {failed!r}") from failed
-            raise CommitDoubtful(f"{self._partition}: {failed!r}") from failed
+                raise Fenced(f"{self._partition}: another writer has taken over: {reason(failed)}") from failed
+            raise CommitDoubtful(f"{self._partition}: {reason(failed)}") from failed
 
     def discard(self) -> None:
         """Throws the producer away without waiting for it. What it left open is ended by the next fence."""

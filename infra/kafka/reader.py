@@ -13,7 +13,7 @@ from kafka import TopicPartition as KafkaPartition  # type: ignore[import-untype
 from kafka.errors import CorruptRecordError, KafkaError  # type: ignore[import-untyped]
 
 from infra.kafka.checks import DenseSequence
-from infra.kafka.errors import CorruptLog, Unreachable
+from infra.kafka.errors import CorruptLog, Unreachable, nobody_answered, reason
 from infra.kafka.records import Barrier, Entry, Note, RecordFormat, Tracked
 from infra.kafka.settings import KafkaSettings
 
@@ -149,7 +149,9 @@ class PartitionReader:
         except CorruptRecordError as corrupt:
             raise CorruptLog(f"{self._partition}: a batch behind offset {self._next_offset} fails its CRC") from corrupt
         except KafkaError as failed:
-            raise Unreachable(f"{self._partition}: could not be read at {self._next_offset}: {failed!r}") from failed
+            raise Unreachable(
+                f"{self._partition}: could not be read at {self._next_offset}: {reason(failed)}"
+            ) from failed
 
     def _position(self) -> int:
         position = self._consumer.position(self._kafka_partition, timeout_ms=self._settings.request_timeout_ms)
@@ -159,7 +161,9 @@ class PartitionReader:
         try:
             answers = question([self._kafka_partition], timeout_ms=self._settings.request_timeout_ms)
         except KafkaError as failed:
-            raise Unreachable(f"{self._partition}: the brokers did not say where the log ends: {failed!r}") from failed
+            raise Unreachable(
+                f"{self._partition}: the brokers did not say where the log ends: {reason(failed)}"
+            ) from failed
         return int(answers[self._kafka_partition])
 
 
@@ -171,11 +175,11 @@ def written_end(settings: KafkaSettings, partition: Partition) -> int:
         with closing(settings.clients.consumer(**options)) as consumer:
             return int(consumer.end_offsets([whole], timeout_ms=settings.request_timeout_ms)[whole])
     except KafkaError as failed:
-        raise Unreachable(f"{partition}: the brokers did not say where it ends: {failed!r}") from failed
+        raise Unreachable(f"{partition}: the brokers did not say where it ends: {reason(failed)}") from failed
 
 
 def _connect(settings: KafkaSettings) -> Any:
     try:
         return settings.clients.consumer(**settings.for_consumer())
     except KafkaError as failed:
-        raise Unreachable(f"no broker answered at {settings.bootstrap_servers}: {failed!r}") from failed
+        raise nobody_answered(settings.bootstrap_servers, failed) from failed

@@ -9,7 +9,7 @@ from typing import Any
 
 from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError  # type: ignore[import-untyped]
 
-from infra.kafka.errors import Unreachable
+from infra.kafka.errors import Unreachable, reason
 from infra.kafka.settings import KafkaSettings
 
 HISTORY = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
@@ -38,7 +38,7 @@ def create_topic(
             created = _create(admin, topic, options)
             _wait_for_leaders(admin, topic)
     except KafkaError as failed:
-        raise Unreachable(f"topic {topic} could not be created: {failed!r}") from failed
+        raise Unreachable(f"topic {topic} could not be created: {reason(failed)}") from failed
     return created
 
 

@@ -33,4 +33,5 @@ def configure(process: str) -> None:
     logging.getLogger("infra").setLevel(logging.INFO)
     # It says several lines of every attempt to connect; whoever needs the connection says once what that meant.
     logging.getLogger("kafka").setLevel(logging.ERROR)
-    logging.getLogger("kafka.net").setLevel(logging.CRITICAL)
+    for chatter in ("kafka.net", "kafka.cluster"):
+        logging.getLogger(chatter).setLevel(logging.CRITICAL)

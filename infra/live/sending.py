@@ -16,7 +16,7 @@ import orjson
 from kafka.errors import KafkaError, MessageSizeTooLargeError  # type: ignore[import-untyped]
 
 from consumers.serving import Served
-from infra.kafka.errors import Unreachable
+from infra.kafka.errors import Unreachable, nobody_answered, reason
 from infra.kafka.producer import CommitDoubtful, FencedProducer, drop
 from infra.kafka.reader import Partition
 from infra.kafka.records import OutgoingRecord
@@ -61,7 +61,7 @@ class Sender:
                 )
             except KafkaError as failed:
                 self._forget(producer)
-                raise Unreachable(f"{self._settings.topic(topic)}: nothing can be sent: {failed!r}") from failed
+                raise Unreachable(f"{self._settings.topic(topic)}: nothing can be sent: {reason(failed)}") from failed
         return Sent(future, self._limit_s, lambda: self._doubt(producer))
 
     def tell(self, partition: int, served: Sequence[Served]) -> list["Told"]:
@@ -89,7 +89,7 @@ class Sender:
         try:
             return clients.clients.producer(**clients.for_plain_producer())
         except KafkaError as failed:
-            raise Unreachable(f"no broker answered at {self._settings.brokers}: {failed!r}") from failed
+            raise nobody_answered(self._settings.brokers, failed) from failed
 
     def _doubt(self, producer: Any) -> None:
         """What was given to that producer did not arrive: whoever sends next does so through another one."""
@@ -158,8 +158,8 @@ class Sent:
         except KafkaError as failed:
             self._doubt()
             if isinstance(failed, MessageSizeTooLargeError):
-                raise NeverTaken(f"a record is larger than its topic takes: {failed!r}") from failed
-            raise Unreachable(f"a record was not acknowledged: {failed!r}") from failed
+                raise NeverTaken(f"a record is larger than its topic takes: {reason(failed)}") from failed
+            raise Unreachable(f"a record was not acknowledged: {reason(failed)}") from failed
         return stored.partition, stored.offset, stored.timestamp
 
 

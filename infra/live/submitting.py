@@ -21,7 +21,7 @@ from consumers.serving import LARGEST_COMMAND_BYTES
 from domain import documents
 from domain.commands import CATALOGUE_SUBJECT
 from domain.documents import Fault
-from infra.kafka.errors import Unreachable
+from infra.kafka.errors import Unreachable, reason
 from infra.live.catalogue import LiveCatalogue
 from infra.live.keys import LiveKeys
 from infra.live.places import CATALOGUE, COMMANDS, EVENTS, POSITION, REPLIES, partition_of, position_of
@@ -100,7 +100,7 @@ class Submission:
             for partition, end in consumer.end_offsets(partitions, timeout_ms=clients.request_timeout_ms).items():
                 consumer.seek(partition, end)
         except KafkaError as failed:
-            raise Unreachable(f"{topic} cannot be read: {failed!r}") from failed
+            raise Unreachable(f"{topic} cannot be read: {reason(failed)}") from failed
         return consumer
 
     def _sent(self, line: bytes | None, value: Any) -> _Pending:
@@ -157,7 +157,7 @@ class Submission:
         try:
             polled = self._replies.poll(timeout_ms=POLL_MS)
         except KafkaError as failed:
-            raise Unreachable(f"replies cannot be read: {failed!r}") from failed
+            raise Unreachable(f"replies cannot be read: {reason(failed)}") from failed
         for partition, records in polled.items():
             for record in records:
                 pending = self._by_position.get(dict(record.headers).get(POSITION, b"").decode())

@@ -7,7 +7,7 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType  # type: ignore[import-untyped]
 from kafka.errors import KafkaError  # type: ignore[import-untyped]
 
-from infra.kafka.errors import Unreachable
+from infra.kafka.errors import Unreachable, nobody_answered, reason
 from infra.kafka.topics import create_topic
 from infra.live.places import COMMANDS, TOPICS, Topic
 from infra.live.settings import LiveSettings
@@ -41,13 +41,13 @@ def create(settings: LiveSettings, partitions: int) -> list[str]:
 
 def partitions_found(settings: LiveSettings) -> int:
     """How many partitions the topic of commands has. Raises Unreachable."""
-    with _admin(settings, f"no broker answered at {settings.brokers}") as admin:
+    with _admin(settings) as admin:
         return partition_count(admin, settings.topic(COMMANDS)) or 0
 
 
 def is_missing(settings: LiveSettings, topic: str) -> bool:
     """Whether the brokers know no topic of that name (`catalogue.v1`). Raises Unreachable."""
-    with _admin(settings, f"no broker answered at {settings.brokers}") as admin:
+    with _admin(settings) as admin:
         return partition_count(admin, settings.topic(topic)) is None
 
 
@@ -59,7 +59,7 @@ def check(settings: LiveSettings, partitions: int) -> None:
 
 
 def _faults(settings: LiveSettings, partitions: int) -> Iterator[str]:
-    with _admin(settings, "the topics could not be checked") as admin:
+    with _admin(settings) as admin:
         brokers = len(admin.describe_cluster()["brokers"])
         for topic in TOPICS:
             yield from _topic_faults(admin, settings.topic(topic.name), topic, partitions, brokers)
@@ -104,15 +104,19 @@ def configs_of(admin: Any, name: str) -> dict[str, str]:
 
 
 def _broker_count(settings: LiveSettings) -> int:
-    with _admin(settings, f"no broker answered at {settings.brokers}") as admin:
+    with _admin(settings) as admin:
         return len(admin.describe_cluster()["brokers"])
 
 
 @contextmanager
-def _admin(settings: LiveSettings, otherwise: str) -> Iterator[Any]:
-    """A client to ask and tell the cluster by. Raises Unreachable, which begins with `otherwise`."""
+def _admin(settings: LiveSettings) -> Iterator[Any]:
+    """A client to ask and tell the cluster by. Raises Unreachable."""
     try:
-        with closing(settings.clients.clients.admin(**settings.clients.for_admin())) as admin:
+        made = settings.clients.clients.admin(**settings.clients.for_admin())
+    except KafkaError as failed:
+        raise nobody_answered(settings.brokers, failed) from failed
+    try:
+        with closing(made) as admin:
             yield admin
     except KafkaError as failed:
-        raise Unreachable(f"{otherwise}: {failed!r}") from failed
+        raise Unreachable(f"the brokers did not tell of the topics of {settings.topics}: {reason(failed)}") from failed

@@ -1,9 +1,12 @@
 """Verbs of a live ledger whose settings are wrong: one sentence that names the setting, at once, exit code 2."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from infra.kafka.settings import KafkaSettings
+from infra.live import settings
 from tests.cli.conftest import Call
 
 SETTINGS = ("SUBLEDGER_KAFKA", "SUBLEDGER_POSTGRES", "SUBLEDGER_TOPICS")
@@ -53,3 +56,23 @@ def test_a_prefix_of_topics_that_cannot_be_one(call: Call, monkeypatch: pytest.M
     monkeypatch.setenv("SUBLEDGER_TOPICS", "not a prefix")
     said = call("topics", "check").err
     assert said == "subledger: SUBLEDGER_TOPICS: expected 1 to 100 characters of A-Z a-z 0-9 . _ -\n"
+
+
+@pytest.mark.parametrize("verb", [["project"], ["calendar"], ["project", "--rebuild"], VERBS[-2], VERBS[-1]])
+def test_a_connection_string_that_cannot_be_one(call: Call, monkeypatch: pytest.MonkeyPatch, verb: list[str]) -> None:
+    """What it says is not repeated: a password may be in it."""
+    monkeypatch.setenv("SUBLEDGER_KAFKA", "127.0.0.1:1")
+    monkeypatch.setenv("SUBLEDGER_POSTGRES", "nonsense")
+    answer = call(*verb)
+    assert (answer.code, answer.out) == (2, "")
+    expected = "expected a connection string such as postgresql://…, found none"
+    assert answer.err == f"subledger: SUBLEDGER_POSTGRES: {expected}\n"
+
+
+@pytest.mark.parametrize("verb", [["topics", "check"], ["topics", "create"], ["submit", COMMANDS]])
+def test_brokers_that_are_not_there(call: Call, monkeypatch: pytest.MonkeyPatch, verb: list[str]) -> None:
+    monkeypatch.setattr(settings, "KafkaSettings", partial(KafkaSettings, bootstrap_timeout_ms=200))
+    monkeypatch.setenv("SUBLEDGER_KAFKA", "127.0.0.1:1")
+    answer = call(*verb)
+    assert (answer.code, answer.out) == (4, "")
+    assert answer.err == "subledger: no broker answered at 127.0.0.1:1\n"

@@ -34,7 +34,7 @@ import logging
 from infra.live import logs
 logs.configure("write")
 logging.getLogger("kafka.net.manager").error("Connection failed")
-logging.getLogger("kafka.cluster").warning("No node available")
+logging.getLogger("kafka.cluster").error("Metadata refresh: failed")
 logging.getLogger("kafka.coordinator.consumer").error("Offset commit failed")
 logging.getLogger("infra.kafka.log").info("open at sequence 3")
 """
