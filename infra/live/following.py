@@ -14,7 +14,15 @@ from kafka.errors import CorruptRecordError, KafkaError  # type: ignore[import-u
 from msgspec import ValidationError
 
 from infra.kafka.checks import DenseSequence
-from infra.kafka.errors import CorruptLog, ForeignRecord, HistoryDeleted, SequenceBroken, Unreachable
+from infra.kafka.errors import (
+    CorruptLog,
+    ForeignRecord,
+    HistoryDeleted,
+    SequenceBroken,
+    Unreachable,
+    nobody_answered,
+    reason,
+)
 from infra.kafka.records import Entry, Note
 from infra.live import notes
 from infra.live.places import CATALOGUE, EVENTS, FACTS
@@ -23,6 +31,8 @@ from infra.postgres.keeping import ShardBatch
 from infra.postgres.schema import BEGINNING, CATALOGUE_SHARD, Position
 
 CLOSE_MS = 5_000
+STANDING_SECONDS = 30.0
+"""How long records may be there without one being read before the consumer is not believed any more."""
 
 
 class _Shard:
@@ -71,10 +81,12 @@ class Follower:
         }
         self._fault: CorruptLog | None = None
         self._since: float | None = None
+        self._standing: dict[Any, tuple[int, float]] = {}
+        """Partition with records that were not read → the offset at which they wait, and since when."""
         try:
             self._consumer: Any = settings.clients.clients.consumer(**settings.clients.for_consumer())
         except KafkaError as failed:
-            raise Unreachable(f"no broker answered at {settings.brokers}: {failed!r}") from failed
+            raise nobody_answered(settings.brokers, failed) from failed
         try:
             self._consumer.assign(list(self._shards))
             self._require_history()
@@ -105,11 +117,11 @@ class Follower:
         try:
             polled = self._consumer.poll(timeout_ms=wait_ms)
         except CorruptRecordError as corrupt:
-            self._fault = CorruptLog(f"a batch of records fails its CRC: {corrupt!r}")
+            self._fault = CorruptLog(f"a batch of records fails its CRC: {reason(corrupt)}")
             self._fault.__cause__ = corrupt
             return 0
         except KafkaError as failed:
-            raise Unreachable(f"the events could not be read: {failed!r}") from failed
+            raise Unreachable(f"the events could not be read: {reason(failed)}") from failed
         records = 0
         for place, found in polled.items():
             records += len(found)
@@ -133,9 +145,26 @@ class Follower:
         known = ((shard, self._consumer.highwater(place)) for place, shard in self._shards.items())
         return {shard.number: max(0, end - shard.next_offset) for shard, end in known if end is not None}
 
-    def require_brokers(self) -> None:
-        """Raises Unreachable where the brokers do not answer."""
-        self._offsets(self._consumer.end_offsets)
+    def is_at_the_end(self, now: float) -> bool:
+        """Whether everything that is there was read. Raises Unreachable where the brokers do not answer.
+
+        And where they have records that the consumer does not bring, for too long: a new one would.
+        """
+        ends = self._offsets(self._consumer.end_offsets)
+        standing: dict[Any, tuple[int, float]] = {}
+        for place, end in ends.items():
+            position = self._position(place)
+            if position is not None and position < end:
+                at, since = self._standing.get(place, (-1, now))
+                standing[place] = (position, since if at == position else now)
+        self._standing = standing
+        for place, (position, since) in standing.items():
+            if now - since > STANDING_SECONDS:
+                raise Unreachable(
+                    f"{place.topic}/{place.partition}: records from offset {position} on are there, and were not read"
+                    f" for {now - since:.0f} s"
+                )
+        return not standing
 
     def close(self) -> None:
         """Closes the connection."""
@@ -154,9 +183,16 @@ class Follower:
                 self._fault.__cause__ = fault
                 return
             shard.next_offset = record.offset + 1
-        position = self._consumer.position(shard.partition, timeout_ms=self._limit_ms)
+        position = self._position(shard.partition)
         if position is not None:
-            shard.next_offset = max(shard.next_offset, int(position))
+            shard.next_offset = max(shard.next_offset, position)
+
+    def _position(self, place: Any) -> int | None:
+        try:
+            position = self._consumer.position(place, timeout_ms=self._limit_ms)
+        except KafkaError as failed:
+            raise Unreachable(f"{place.topic}/{place.partition} could not be read: {reason(failed)}") from failed
+        return None if position is None else int(position)
 
     def _require_history(self) -> None:
         """The log reaches from before each position to behind it."""
@@ -179,5 +215,5 @@ class Follower:
         try:
             answers: dict[Any, int] = question(list(self._shards), timeout_ms=self._limit_ms)
         except KafkaError as failed:
-            raise Unreachable(f"the brokers did not say where the events end: {failed!r}") from failed
+            raise Unreachable(f"the brokers did not say where the events end: {reason(failed)}") from failed
         return answers

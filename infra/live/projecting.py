@@ -120,6 +120,8 @@ class _Session:
         self.writing: Future[None] | None = None
         self.asked_at = 0.0
         self.told_lag_at = 0.0
+        self.is_proven = False
+        """Whether a batch was written, or there was none to write."""
 
 
 class ProjectProcess:
@@ -201,8 +203,8 @@ class ProjectProcess:
     def _begin(self) -> _Session | None:
         """Connections and positions; None while another process keeps the views."""
         store = self._open_store(self._settings)
-        self._well_at = self._clock()
         if store is None:
+            self._well_at = self._clock()
             if not self._is_standby:
                 self._say.info("another process keeps the views; waiting as its standby")
             self._is_standby = True
@@ -221,7 +223,6 @@ class ProjectProcess:
             follower.close()
             store.close()
             raise
-        self._health.ready(True)
         self._say.info("following", facts=sum(position.sequence for position in positions.values()))
         return _Session(store, follower, sender)
 
@@ -240,6 +241,7 @@ class ProjectProcess:
             self._settle()
             follower.require_sound()
             self._look_around(session)
+        self._health.ready(session.is_proven)
         self._tell_lag(session)
 
     def _write(self, session: _Session, batches: Sequence[ShardBatch]) -> None:
@@ -270,6 +272,7 @@ class ProjectProcess:
 
     def _is_well(self, session: _Session) -> None:
         self._well_at = session.asked_at = self._clock()
+        session.is_proven = True
         self._wait_s = RETRY_SECONDS
 
     def _tell(self, sender: FencedSender, balances: Sequence[Balance]) -> None:
@@ -309,8 +312,10 @@ class ProjectProcess:
         if self._clock() - session.asked_at < SIGN_OF_LIFE_SECONDS:
             return
         session.store.alive()
-        session.follower.require_brokers()
-        self._is_well(session)
+        if session.follower.is_at_the_end(self._clock()):
+            self._is_well(session)
+        elif session.is_proven:
+            session.asked_at = self._clock()
 
     def _check_topics(self) -> None:
         if self._clock() >= self._check_at:

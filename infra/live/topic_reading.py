@@ -11,7 +11,7 @@ from kafka import TopicPartition  # type: ignore[import-untyped]
 from kafka.errors import KafkaError  # type: ignore[import-untyped]
 
 from infra import codec
-from infra.kafka.errors import HistoryDeleted, Unreachable
+from infra.kafka.errors import HistoryDeleted, Unreachable, nobody_answered, reason
 from infra.kafka.reader import POLL_MS, Partition, PartitionReader
 from infra.kafka.records import Entry, Note
 from infra.live import notes
@@ -26,6 +26,10 @@ FETCH_BYTES = 100_000
 TAIL_RECORDS = 16
 """How many of a partition's last records are looked at for a fact; four times as many while there is none."""
 FOLLOW_POLL_MS = 200
+SIGN_OF_LIFE_SECONDS = 10.0
+"""How long whoever follows waits for facts before the brokers are asked whether they are there."""
+ABSENT_LIMIT_SECONDS = 60.0
+"""How long they may be absent."""
 
 
 class TopicReader:
@@ -44,7 +48,7 @@ class TopicReader:
             places = [TopicPartition(topic, number) for number in numbers]
             found = self._consumer.end_offsets(places, timeout_ms=self._settings.clients.request_timeout_ms)
         except KafkaError as failed:
-            raise Unreachable(f"the brokers did not say where {topic} ends: {failed!r}") from failed
+            raise Unreachable(f"the brokers did not say where {topic} ends: {reason(failed)}") from failed
         return {place.partition: int(offset) for place, offset in sorted(found.items())}
 
     def last_sequence(self, shard: int, counted: Position, end: int) -> int:
@@ -92,7 +96,7 @@ class TopicReader:
         try:
             return clients.clients.consumer(**options)
         except KafkaError as failed:
-            raise Unreachable(f"no broker answered at {clients.bootstrap_servers}: {failed!r}") from failed
+            raise nobody_answered(clients.bootstrap_servers, failed) from failed
 
     def _records(self, place: Any, start: int, end: int) -> Iterator[Any]:
         """The records from the offset `start` to below `end`; gaps are what transactions leave."""
@@ -108,7 +112,7 @@ class TopicReader:
                 if time.monotonic() > deadline:
                     raise Unreachable(f"{place.topic}/{place.partition}: offset {end} was not reached in {limit} s")
         except KafkaError as failed:
-            raise Unreachable(f"{place.topic}/{place.partition} could not be read: {failed!r}") from failed
+            raise Unreachable(f"{place.topic}/{place.partition} could not be read: {reason(failed)}") from failed
 
 
 def every_fact(settings: LiveSettings, first: int, *, follow: bool) -> Iterator[list[bytes]]:
@@ -131,8 +135,19 @@ def every_fact(settings: LiveSettings, first: int, *, follow: bool) -> Iterator[
 
 def _following(settings: LiveSettings, positions: dict[int, Position], first: int) -> Iterator[list[bytes]]:
     with closing(Follower(settings, len(positions), positions)) as follower:
+        well_at = asked_at = time.monotonic()
         while True:
-            follower.poll(FOLLOW_POLL_MS)
+            now = time.monotonic()
+            if follower.poll(FOLLOW_POLL_MS):
+                well_at = asked_at = now
+            elif now - asked_at > SIGN_OF_LIFE_SECONDS:
+                asked_at = now
+                try:
+                    follower.is_at_the_end(now)
+                    well_at = now
+                except Unreachable:
+                    if now - well_at > ABSENT_LIMIT_SECONDS:
+                        raise
             for batch in follower.take():
                 if batch.shard != CATALOGUE_SHARD:
                     yield _wanted(batch.entries, first)
