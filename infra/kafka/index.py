@@ -31,6 +31,8 @@ CHECKPOINT_PAGES = 16_384
 POOL_SIZE = 5
 CLOSE_LIMIT_S = 10.0
 HEADER_BYTES = 100
+NO_SPACE = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
+"""How SQLite names a disk that is full: for the file and its write-ahead log, for what all who use it share."""
 
 OriginatorIds = Literal["uuid", "text"]
 
@@ -65,6 +67,10 @@ EventRow = tuple[int, str, int, str, bytes]
 
 class IndexDamaged(LogError):
     """The file is not a whole index; it has to be rebuilt."""
+
+
+class IndexUnwritable(LogError):
+    """What holds the file takes no more."""
 
 
 class IndexMoved(LogError):
@@ -128,6 +134,7 @@ class LocalIndex:
             self.close()
             if isinstance(failed, IndexDiffers | IndexDamaged):
                 raise
+            self._require_space(failed)
             raise IndexDamaged(f"{file}: {failed}") from failed
 
     def apply(
@@ -135,16 +142,20 @@ class LocalIndex:
     ) -> None:
         """Adds what has been committed, and the new position, in one SQLite transaction.
 
-        Raises IndexMoved if another process has written meanwhile, the library's OperationalError if the disk is full.
+        Raises IndexMoved if another process has written meanwhile, IndexUnwritable if the disk is full.
         """
         position = self.position.after(entries, next_offset)
-        with self.datastore.transaction(commit=True) as c:
-            self._move(c, position)
-            c.executemany(_INSERT_EVENT, [entry[:5] for entry in entries])
-            for each in tracked:
-                self.reader._insert_tracking(c, Tracking(each.application, each.position))
-            for extension in self._extensions:
-                extension.apply(c, entries, notes)
+        try:
+            with self.datastore.transaction(commit=True) as c:
+                self._move(c, position)
+                c.executemany(_INSERT_EVENT, [entry[:5] for entry in entries])
+                for each in tracked:
+                    self.reader._insert_tracking(c, Tracking(each.application, each.position))
+                for extension in self._extensions:
+                    extension.apply(c, entries, notes)
+        except (PersistenceError, sqlite3.Error) as failed:
+            self._require_space(failed)
+            raise
         self.position = position
 
     def last_version(self, stream: str) -> int | None:
@@ -170,6 +181,12 @@ class LocalIndex:
         """Closes the file's connections."""
         if hasattr(self, "datastore"):
             self.datastore.close()
+
+    def _require_space(self, failed: Exception) -> None:
+        """Raises IndexUnwritable where that is what failed: the file is as sound as before."""
+        cause = failed if isinstance(failed, sqlite3.Error) else failed.__cause__
+        if getattr(cause, "sqlite_errorname", None) in NO_SPACE:
+            raise IndexUnwritable(f"{self.file} cannot be written: the disk is full") from failed
 
     def _create(self) -> None:
         self.reader.create_table()

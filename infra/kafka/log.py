@@ -31,7 +31,7 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from infra.kafka.errors import CorruptLog, Fenced, LogClosed, NotCommitted, OutcomeUnknown
+from infra.kafka.errors import CorruptLog, Fenced, LogClosed, NotCommitted, OutcomeUnknown, reason
 from infra.kafka.group import Group, Ticket
 from infra.kafka.index import LocalIndex
 from infra.kafka.mirror import LogPlace, Mirror, SeenBarrier
@@ -237,14 +237,18 @@ class FencedLog:
         try:
             self._recover()
         except Exception as failed:  # noqa: BLE001 - every ticket gets an answer
-            message = f"{self.place.partition}: commit was doubtful ({doubt!r}) and recovery failed ({failed!r})"
-            group.fail(failed if isinstance(failed, Fenced | CorruptLog) else OutcomeUnknown(message))
+            message = (
+                f"{self.place.partition}: commit was doubtful ({reason(doubt)}) and recovery failed ({reason(failed)})"
+            )
+            unknown = OutcomeUnknown(message)
+            unknown.__cause__ = failed
+            group.fail(failed if isinstance(failed, Fenced | CorruptLog) else unknown)
             return
         for ticket in group.tickets:
             if group.is_in(self.index, ticket):
                 ticket.succeed()
             else:
-                ticket.refuse(NotCommitted(f"{self.place.partition}: nothing of it is in the log: {doubt!r}"))
+                ticket.refuse(NotCommitted(f"{self.place.partition}: nothing of it is in the log: {reason(doubt)}"))
 
     def _recover(self) -> None:
         """Takes the partition over again, unless another writer has done so since our last barrier."""

@@ -47,6 +47,8 @@ class LiveCatalogue:
         self._partition = Partition(settings.topic(CATALOGUE), 0)
         self._reader = PartitionReader(settings.clients, self._partition, offset=0, after=0, record_format=FACTS)
         self._lock = Lock()
+        self._begun = self._done = 0
+        """Number of the last reading that was begun, and of the last that came to the topic's end."""
         self._state = CatalogueState(catalogue=Catalogue())
         self._answers: dict[str, notes.Answered] = {}
         self._facts: list[Stored] = []
@@ -64,11 +66,24 @@ class LiveCatalogue:
             raise
 
     def state(self) -> CatalogueState:
-        """The catalogue with everything that was published before the call."""
-        with self._lock:
-            for batch in self._reader.until(self._reader.end_offset()):
-                self._take(batch)
+        """The catalogue with everything that was published before the call.
+
+        Whoever waited for another's reading that began after the call has what they asked for: while brokers are silent
+        shards do not wait for them one after the other. Raises Unreachable.
+        """
+        before = self._begun
+        limit_s = self._settings.clients.stall_limit_s
+        if not self._lock.acquire(timeout=limit_s):
+            raise Unreachable(f"{self._partition}: others were still reading it after {limit_s:g} s")
+        try:
+            if self._done <= before:
+                self._begun += 1
+                for batch in self._reader.until(self._reader.end_offset()):
+                    self._take(batch)
+                self._done = self._begun
             return self._state
+        finally:
+            self._lock.release()
 
     def wait_for(self, sequence: int) -> None:
         """Returns when everybody sees what was published up to there.

@@ -19,7 +19,7 @@ from consumers.ports import StoreError
 from consumers.serving import Received, Served, Shard, serve
 from consumers.writer import Writer
 from domain.state import Subscriber
-from infra.kafka.errors import CorruptLog, Fenced
+from infra.kafka.errors import CorruptLog, Fenced, LogError
 from infra.kafka.log import FencedLog
 from infra.live.catalogue import KafkaCatalogue, LiveCatalogue
 from infra.live.health import WriterMetrics
@@ -30,10 +30,16 @@ from infra.live.shard import KafkaShard, shard_place
 
 RETRY_SECONDS = 0.5
 RETRY_MOST_SECONDS = 5.0
+STUCK_LIMIT_SECONDS = 60.0
+"""How long a shard that is not lost tries to store a batch before it is given up for another process to try."""
 
 
 class ShardLost(Exception):
     """Another writer has the shard, or its log cannot be right. `cause` says which."""
+
+
+class ShardStuck(ShardLost):
+    """The shard is ours, its log may be right, and nothing could be stored within the limit."""
 
 
 class ShardWorker:
@@ -66,6 +72,8 @@ class ShardWorker:
         self._store: KafkaShard | None = None
         self._publications: KafkaCatalogue | None = None
         self._writer: Writer | None = None
+        self.is_retrying = False
+        """Whether a batch waits for what failed to be better."""
         self._say = structlog.get_logger().bind(shard=number)
 
     def open(self) -> int:
@@ -84,22 +92,32 @@ class ShardWorker:
     def work(self, batch: Sequence[Received], give_up: Callable[[], bool]) -> list[Served]:
         """Decides and stores a batch; its outcomes may be told now. Empty where `give_up` said so before it was stored.
 
-        Raises ShardLost.
+        Raises ShardLost, and ShardStuck after STUCK_LIMIT_SECONDS.
         """
         wait_s = RETRY_SECONDS
+        failing_since: float | None = None
         while not give_up():
             try:
-                return self._attempt(batch)
+                served = self._attempt(batch)
             except StoreError as error:
                 if isinstance(error.__cause__, Fenced | CorruptLog):
                     raise ShardLost(str(error.__cause__)) from error
                 self._say.warning("commit in doubt", error=str(error))
+                failed: Exception = error
             except PersistenceError as error:
                 if isinstance(error, Fenced | CorruptLog):
                     raise ShardLost(str(error)) from error
                 self._say.warning("log not available", error=str(error))
+                failed = error
+            else:
+                self.is_retrying = False
+                return served
+            self.is_retrying = True
             self._metrics.restarts.inc()
             self._writer = None
+            failing_since = failing_since or time.monotonic()
+            if time.monotonic() - failing_since > STUCK_LIMIT_SECONDS:
+                raise ShardStuck(_at_root(failed)) from failed
             time.sleep(wait_s)
             wait_s = min(2 * wait_s, RETRY_MOST_SECONDS)
         return []
@@ -153,3 +171,10 @@ class ShardWorker:
             if part is not None:
                 part.close()
         self._store = self._publications = self._writer = None
+
+
+def _at_root(failed: BaseException) -> str:
+    """What the first of our own exceptions that led to this one says."""
+    while isinstance(failed.__cause__, LogError | StoreError):
+        failed = failed.__cause__
+    return str(failed)

@@ -22,7 +22,7 @@ from kafka.errors import KafkaError  # type: ignore[import-untyped]
 from consumers.ports import StoreError
 from consumers.serving import Received, Served
 from infra.kafka import groups
-from infra.kafka.errors import CorruptLog, Unreachable
+from infra.kafka.errors import CorruptLog, Fenced, Unreachable, reason
 from infra.live import topics
 from infra.live.catalogue import LiveCatalogue
 from infra.live.health import Health, WriterMetrics
@@ -30,7 +30,7 @@ from infra.live.keys import salt_key
 from infra.live.places import COMMANDS
 from infra.live.sending import NeverTaken, Sender, Told
 from infra.live.settings import LiveSettings
-from infra.live.worker import ShardLost, ShardWorker
+from infra.live.worker import STUCK_LIMIT_SECONDS, ShardLost, ShardStuck, ShardWorker
 
 GROUP = "write"
 BACKLOG_RECORDS = 2_000
@@ -41,6 +41,12 @@ CORRUPT_LIMIT = 3
 """How often a shard whose log cannot be right is opened anew before the process ends with the diagnosis."""
 ABSENT_LIMIT_S = 60.0
 """How long the brokers may be absent before the process ends and leaves waiting to whoever restarts it."""
+SIGN_OF_LIFE_S = 10.0
+"""How often the brokers are asked where the commands end, and so whether they are there."""
+STEADY_S = 30.0
+"""A shard that has been open for so long is not taken for one that fails again and again."""
+STANDING_LIMIT_S = 60.0
+"""How long commands may be there without one being read, though nothing waits here, before the process ends."""
 
 
 class ShardThread:
@@ -58,13 +64,23 @@ class ShardThread:
         self.start_offset: int | None = None
         """Known once the shard is open."""
         self.failed: BaseException | None = None
-        self.is_seeked = False
+        self.seeked_at: float | None = None
         self._thread = threading.Thread(target=self._run, name=f"shard {self.number}", daemon=True)
         self._thread.start()
 
     @property
     def is_alive(self) -> bool:
         return self._thread.is_alive()
+
+    @property
+    def is_seeked(self) -> bool:
+        """Whether its records come."""
+        return self.seeked_at is not None
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it does with them what it should, as far as is known."""
+        return self.is_seeked and self.is_alive and not self._worker.is_retrying
 
     @property
     def backlog(self) -> int:
@@ -153,6 +169,11 @@ class WriteProcess:
         self._reopen_at: dict[int, float] = {}
         self._next_check = self._well_at = time.monotonic()
         self._corrupt: dict[int, int] = {}
+        self._failing: dict[int, float] = {}
+        """Shard → since when it has failed again and again."""
+        self._standing: dict[int, tuple[int, float]] = {}
+        """Shard whose commands are not read → the offset at which they wait, and since when."""
+        self._is_reachable = True
         self._topic = settings.topic(COMMANDS)
         group = f"{settings.topics}.{GROUP}"
         self._consumer: Any = settings.clients.clients.consumer(**settings.clients.for_group_consumer(group))
@@ -165,7 +186,7 @@ class WriteProcess:
     def run(self) -> None:
         """Works until `stop`. Raises Unreachable, WrongTopics, CorruptLog."""
         try:
-            next_hint = self._well_at = time.monotonic()
+            next_hint = next_sign = self._well_at = time.monotonic()
             while not self._stopping.is_set():
                 self._poll()
                 self._look_after_shards()
@@ -173,8 +194,12 @@ class WriteProcess:
                 if now >= next_hint:
                     self._write_hints()
                     next_hint = now + HINT_SECONDS
+                if now >= next_sign:
+                    self._require_reading()
+                    next_sign = now + SIGN_OF_LIFE_S
                 if now >= self._next_check:
                     self._check()
+                self._tell_health()
         finally:
             self._close()
 
@@ -187,11 +212,43 @@ class WriteProcess:
             if now - self._well_at > ABSENT_LIMIT_S:
                 raise
             self._say.warning("brokers do not answer", error=str(absent))
-            self._health.ready(False)
+            self._is_reachable = False
             self._next_check = now + REOPEN_SECONDS
         else:
             self._well_at = now
+            self._is_reachable = True
             self._next_check = now + self._settings.check_seconds
+
+    def _require_reading(self) -> None:
+        """Raises Unreachable where commands are there and the consumer does not bring them, whatever it says."""
+        idle = {self._partition(one.number): one for one in self._shards.values() if one.is_seeked and not one.backlog}
+        places = [place for place in idle if place not in self._consumer.paused()]
+        limit_ms = self._settings.clients.request_timeout_ms
+        standing: dict[int, tuple[int, float]] = {}
+        try:
+            ends = self._consumer.end_offsets(places, timeout_ms=limit_ms) if places else {}
+            for place, end in ends.items():
+                position = self._consumer.position(place, timeout_ms=limit_ms)
+                if position is not None and position < end:
+                    at, since = self._standing.get(place.partition, (-1, 0.0))
+                    standing[place.partition] = (position, since if at == position else time.monotonic())
+        except KafkaError:
+            self._is_reachable = False
+            self._next_check = 0.0  # Which says what that is, and for how long it has been so.
+        self._standing = standing
+        for number, (position, since) in standing.items():
+            if time.monotonic() - since > STANDING_LIMIT_S:
+                raise Unreachable(
+                    f"{self._topic}/{number}: commands from offset {position} on are there, and were not read for"
+                    f" {STANDING_LIMIT_S:g} s"
+                )
+
+    def _tell_health(self) -> None:
+        """Ready: every shard that the group gave us works, there is one at least, and the brokers are there."""
+        shards = self._shards.values()
+        self._health.ready(
+            bool(shards) and self._is_reachable and not self._reopen_at and all(shard.is_working for shard in shards)
+        )
 
     def assigned(self, numbers: Iterable[int]) -> None:
         """These shards are ours now."""
@@ -200,7 +257,11 @@ class WriteProcess:
 
     def revoked(self, numbers: Iterable[int]) -> None:
         """These shards are not ours any more: each ends with the group it is at."""
+        numbers = list(numbers)
         gone = [self._shards.pop(number) for number in numbers if number in self._shards]
+        for number in numbers:
+            self._reopen_at.pop(number, None)
+            self._failing.pop(number, None)
         for shard in gone:
             shard.stop()
         deadline = time.monotonic() + self._settings.stop_seconds
@@ -209,6 +270,9 @@ class WriteProcess:
         self._write_hints(gone)
 
     def _open(self, number: int) -> None:
+        self._reopen_at.pop(number, None)
+        if number in self._shards:  # Two threads of one shard would fence each other.
+            return
         worker = ShardWorker(self._settings, number, catalogue=self._catalogue, key=self._key, metrics=self._metrics)
         self._shards[number] = ShardThread(worker, self._sender, self._settings)
         self._consumer.pause(self._partition(number))
@@ -218,8 +282,9 @@ class WriteProcess:
         try:
             polled = self._consumer.poll(timeout_ms=self._settings.poll_ms)
         except KafkaError as failed:
-            self._say.warning("commands cannot be read", error=repr(failed))
+            self._say.warning("commands cannot be read", error=reason(failed))
             self._stopping.wait(REOPEN_SECONDS)
+            self._is_reachable = False
             self._next_check = 0.0
             return
         for partition, records in polled.items():
@@ -235,13 +300,14 @@ class WriteProcess:
             elif shard.start_offset is not None:
                 self._feed(number, shard)
                 open_shards += shard.is_seeked
+                if shard.seeked_at is not None and time.monotonic() - shard.seeked_at > STEADY_S:
+                    self._failing.pop(number, None)
         for number, at in list(self._reopen_at.items()):
             if time.monotonic() >= at:
                 del self._reopen_at[number]
                 if self._partition(number) in self._consumer.assignment():
                     self._open(number)
         self._metrics.shards.set(open_shards)
-        self._health.ready(bool(open_shards) and open_shards == len(self._shards) and not self._reopen_at)
 
     def _feed(self, number: int, shard: ShardThread) -> None:
         """Lets a shard's records come, from where it stands; pauses them while too many wait."""
@@ -250,7 +316,7 @@ class WriteProcess:
             try:
                 self._seek(partition, shard)
             except KafkaError as failed:  # It is tried again with the next poll.
-                self._say.warning("not settled in the group yet", shard=number, error=repr(failed))
+                self._say.warning("not settled in the group yet", shard=number, error=reason(failed))
         elif shard.backlog >= BACKLOG_RECORDS:
             self._consumer.pause(partition)
         elif partition in self._consumer.paused() and shard.backlog < BACKLOG_RECORDS // 2:
@@ -277,7 +343,7 @@ class WriteProcess:
             self._commit({shard.number: start})
         self._consumer.seek(partition, max(start, first))
         self._consumer.resume(partition)
-        shard.is_seeked = True
+        shard.seeked_at = time.monotonic()
 
     def _end(self, number: int, shard: ShardThread) -> None:
         """A shard that has ended by itself: given up first; whether it is still ours is asked later."""
@@ -289,12 +355,18 @@ class WriteProcess:
         cause = failed.__cause__ if isinstance(failed, ShardLost) else failed
         cause = cause.__cause__ if isinstance(cause, StoreError) else cause
         self._say.warning("shard lost", shard=number, error=str(failed))
+        if isinstance(failed, ShardStuck):
+            raise Unreachable(f"shard {number} could store nothing for {STUCK_LIMIT_SECONDS:g} s: {failed}")
         if isinstance(cause, CorruptLog):
             self._corrupt[number] = self._corrupt.get(number, 0) + 1
             if self._corrupt[number] >= CORRUPT_LIMIT:
                 raise cause
         elif failed is not None and not isinstance(failed, PersistenceError | StoreError | ShardLost):
             raise failed
+        elif not isinstance(cause, Fenced):
+            since = self._failing.setdefault(number, time.monotonic())
+            if time.monotonic() - since > STUCK_LIMIT_SECONDS:
+                raise Unreachable(f"shard {number} could not be opened for {STUCK_LIMIT_SECONDS:g} s: {failed}")
         self._reopen_at[number] = time.monotonic() + REOPEN_SECONDS
 
     def _write_hints(self, shards: Iterable[ShardThread] | None = None) -> None:
