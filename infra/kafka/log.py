@@ -233,7 +233,7 @@ class FencedLog:
 
     def _answer_from_log(self, group: Group, doubt: Exception) -> None:
         """Recovers, then looks which of the group's tickets are in the log. They are settled in any case."""
-        _log.warning("%s: doubtful commit: %r", self.place.partition, doubt)
+        _log.warning("%s: doubtful commit: %s", self.place.partition, reason(doubt))
         try:
             self._recover()
         except Exception as failed:  # noqa: BLE001 - every ticket gets an answer

@@ -78,11 +78,16 @@ class Sender:
             told.append(Told(partial(send, REPLIES, reply, headers=(position,))))
         return told
 
-    def close(self) -> None:
-        """Ends it; what was not acknowledged may not have arrived."""
-        with self._lock, suppress(KafkaError):
-            if self._producer is not None:
-                self._producer.close(timeout=CLOSE_LIMIT_S)
+    def close(self, limit_s: float = CLOSE_LIMIT_S) -> None:
+        """Ends it; what was not acknowledged within the limit may not have arrived."""
+        if not self._lock.acquire(timeout=limit_s):
+            return  # Somebody is making a producer, or sends by one that does not answer: the process ends without it.
+        try:
+            with suppress(KafkaError):
+                if self._producer is not None:
+                    self._producer.close(timeout=limit_s)
+        finally:
+            self._lock.release()
 
     def _made(self) -> Any:
         clients = self._settings.clients

@@ -5,6 +5,7 @@ committed to the group are a hint, written after the replies: what is read again
 first outcome, so that a reply that a crash swallowed is sent after all.
 """
 
+import math
 import queue
 import threading
 import time
@@ -36,6 +37,8 @@ GROUP = "write"
 BACKLOG_RECORDS = 2_000
 """Records of a shard that wait in memory before its partition is paused."""
 HINT_SECONDS = 1.0
+HINT_LIMIT_S = 3.0
+"""How long the group may take for a hint: nothing is polled meanwhile, and the next one says as much."""
 REOPEN_SECONDS = 2.0
 CORRUPT_LIMIT = 3
 """How often a shard whose log cannot be right is opened anew before the process ends with the diagnosis."""
@@ -43,6 +46,7 @@ ABSENT_LIMIT_S = 60.0
 """How long the brokers may be absent before the process ends and leaves waiting to whoever restarts it."""
 SIGN_OF_LIFE_S = 10.0
 """How often the brokers are asked where the commands end, and so whether they are there."""
+LEAST_S = 0.2
 STEADY_S = 30.0
 """A shard that has been open for so long is not taken for one that fails again and again."""
 STANDING_LIMIT_S = 60.0
@@ -165,6 +169,7 @@ class WriteProcess:
         self._metrics = WriterMetrics(health.registry)
         self._sender = Sender(settings)
         self._stopping = threading.Event()
+        self._stop_by = math.inf
         self._shards: dict[int, ShardThread] = {}
         self._reopen_at: dict[int, float] = {}
         self._next_check = self._well_at = time.monotonic()
@@ -181,6 +186,7 @@ class WriteProcess:
 
     def stop(self) -> None:
         """Lets `run` end: after the groups that are being committed, with nothing half done."""
+        self._stop_by = min(self._stop_by, time.monotonic() + self._settings.stop_seconds)
         self._stopping.set()
 
     def run(self) -> None:
@@ -262,12 +268,18 @@ class WriteProcess:
         for number in numbers:
             self._reopen_at.pop(number, None)
             self._failing.pop(number, None)
-        for shard in gone:
+        self._end_all(gone, time.monotonic() + self._settings.stop_seconds)
+
+    def _end_all(self, shards: Sequence[ShardThread], deadline: float) -> None:
+        """Ends shards, and writes down how far they came; a thread that is not through by the deadline is left alone.
+
+        What it may still be committing is answered from the log by whoever has the shard next.
+        """
+        for shard in shards:
             shard.stop()
-        deadline = time.monotonic() + self._settings.stop_seconds
-        for shard in gone:
-            shard.join(max(0.0, deadline - time.monotonic()))
-        self._write_hints(gone)
+        for shard in shards:
+            shard.join(_left(deadline))
+        self._write_hints(shards)
 
     def _open(self, number: int) -> None:
         self._reopen_at.pop(number, None)
@@ -388,15 +400,22 @@ class WriteProcess:
     def _commit(self, hints: dict[int, int]) -> None:
         """Writes hints to the group. Raises KafkaError where they were not taken."""
         offsets = {self._partition(number): OffsetAndMetadata(offset, "", -1) for number, offset in hints.items()}
-        self._consumer.commit(offsets, timeout_ms=self._settings.clients.request_timeout_ms)
+        limit_s = min(HINT_LIMIT_S, _left(self._stop_by) / 4)
+        self._consumer.commit(offsets, timeout_ms=int(limit_s * 1000))
 
     def _close(self) -> None:
+        """Gives everything up within `stop_seconds` of being told to stop, whether brokers answer or not.
+
+        Half of what is left is for the shards, so that there is time to tell the group, and whoever waits for replies.
+        """
         self._health.ready(False)
+        now = time.monotonic()
+        stop_by = min(self._stop_by, now + self._settings.stop_seconds)
         with suppress(KafkaError, Unreachable):
-            self.revoked(list(self._shards))
+            self._end_all([self._shards.pop(number) for number in list(self._shards)], now + (stop_by - now) / 2)
+        self._sender.close(_left(stop_by) / 2)
         with suppress(KafkaError):
-            self._consumer.close(autocommit=False, timeout_ms=int(self._settings.stop_seconds * 1000))
-        self._sender.close()
+            self._consumer.close(autocommit=False, timeout_ms=int(_left(stop_by) * 1000))
         self._catalogue.close()
 
     def _partition(self, number: int) -> Any:
@@ -414,6 +433,11 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def on_partitions_assigned(self, assigned: Any) -> None:
         self._process.assigned(partition.partition for partition in assigned)
+
+
+def _left(deadline: float) -> float:
+    """Seconds until then; a little where it is over, for what takes no time."""
+    return max(LEAST_S, deadline - time.monotonic())
 
 
 def _received(record: Any) -> Received:

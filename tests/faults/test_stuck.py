@@ -78,6 +78,15 @@ def started(settings: LiveSettings) -> Iterator[Running]:
             running.process.stop()
 
 
+def impatient(settings: LiveSettings) -> LiveSettings:
+    """The same ledger for a writer that waits for single answers less long."""
+    copy = settings.model_copy()
+    copy.__dict__["clients"] = replace(
+        settings.clients, request_timeout_ms=1_500, bootstrap_timeout_ms=1_500, delivery_timeout_ms=2_000
+    )
+    return copy
+
+
 def registration(subscriber: str) -> Json:
     """A command without an instant."""
     found = line("RegisterSubscriber", "c-1", subscriber=subscriber)
@@ -128,10 +137,7 @@ def test_an_index_that_cannot_be_begun(ledger: LiveLedger, monkeypatch: pytest.M
 def test_a_silence_of_the_brokers_is_no_readiness(kafka_node: KafkaCluster, tmp_path: Path) -> None:
     """Nobody has sent anything, so nothing has failed."""
     with LiveLedger(kafka_node.bootstrap_servers, tmp_path, sandbox=False) as ledger:
-        settings = ledger.settings.model_copy()
-        settings.__dict__["clients"] = replace(
-            settings.clients, request_timeout_ms=1_500, bootstrap_timeout_ms=1_500, delivery_timeout_ms=2_000
-        )
+        settings = impatient(ledger.settings)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(writing, "SIGN_OF_LIFE_S", 1.0)
             with started(settings) as running:
@@ -144,6 +150,34 @@ def test_a_silence_of_the_brokers_is_no_readiness(kafka_node: KafkaCluster, tmp_
                 kafka_node.nodes[0].resume()
                 running.wait_ready()
                 assert [one["status"] for one in ledger.submit([registration("s-1")])] == ["accepted"]
+
+
+STOP_S = 6.0
+STOP_MARGIN_S = 3.0
+"""What the main thread may be at when it is told: a commit to the group, a question to the brokers."""
+
+
+def test_told_to_stop_while_brokers_are_silent_in_the_midst_of_commits(
+    kafka_node: KafkaCluster, tmp_path: Path
+) -> None:
+    """It ends in time, and what was sent is answered by the next one, each command once."""
+    with LiveLedger(kafka_node.bootstrap_servers, tmp_path, partitions=2, sandbox=False) as ledger:
+        settings = impatient(ledger.settings.model_copy(update={"stop_seconds": STOP_S}))
+        with Load(ledger, a_second=200) as load:
+            with started(settings) as running:
+                running.wait_ready()
+                load.wait_for_answers(200)
+                kafka_node.nodes[0].pause()
+                time.sleep(2.0)
+                told_at = time.monotonic()
+                running.process.stop()
+                assert running.failed() is None
+                assert time.monotonic() - told_at < STOP_S + STOP_MARGIN_S
+            kafka_node.nodes[0].resume()
+            with ledger.running("write"):
+                load.stop()
+                load.wait_answered()
+        fully_checked(ledger, load)
 
 
 def test_commands_that_the_consumer_does_not_bring(ledger: LiveLedger, monkeypatch: pytest.MonkeyPatch) -> None:
