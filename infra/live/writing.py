@@ -31,6 +31,7 @@ from infra.live.keys import salt_key
 from infra.live.places import COMMANDS
 from infra.live.sending import NeverTaken, Sender, Told
 from infra.live.settings import LiveSettings
+from infra.live.watch import Watch, stack_of
 from infra.live.worker import STUCK_LIMIT_SECONDS, ShardLost, ShardStuck, ShardWorker
 
 GROUP = "write"
@@ -49,6 +50,10 @@ SIGN_OF_LIFE_S = 10.0
 LEAST_S = 0.2
 STEADY_S = 30.0
 """A shard that has been open for so long is not taken for one that fails again and again."""
+TURN_LIMIT_S = 180.0
+"""How long a turn of the process may take: longer than all its own limits together."""
+GROUP_LIMIT_S = 180.0
+"""The same for an attempt of a shard to decide and store a group."""
 STANDING_LIMIT_S = 60.0
 """How long commands may be there without one being read, though nothing waits here, before the process ends."""
 
@@ -69,6 +74,7 @@ class ShardThread:
         """Known once the shard is open."""
         self.failed: BaseException | None = None
         self.seeked_at: float | None = None
+        self._group_since: float | None = None
         self._thread = threading.Thread(target=self._run, name=f"shard {self.number}", daemon=True)
         self._thread.start()
 
@@ -85,6 +91,14 @@ class ShardThread:
     def is_working(self) -> bool:
         """Whether it does with them what it should, as far as is known."""
         return self.is_seeked and self.is_alive and not self._worker.is_retrying
+
+    @property
+    def stuck(self) -> str | None:
+        """Where it stands, if it has been at one attempt to store a group for longer than that can take."""
+        since = self._group_since
+        if since is None or self._worker.is_retrying or time.monotonic() - since < GROUP_LIMIT_S:
+            return None
+        return stack_of(self._thread.ident)
 
     @property
     def backlog(self) -> int:
@@ -128,7 +142,10 @@ class ShardThread:
             while not self._stopping.is_set():
                 batch = self._gather()
                 if batch:
-                    self._tell(batch, self._worker.work(batch, self._stopping.is_set))
+                    self._group_since = time.monotonic()
+                    served = self._worker.work(batch, self._stopping.is_set)
+                    self._group_since = None
+                    self._tell(batch, served)
         except Exception as failed:  # noqa: BLE001 - the process decides what follows
             self.failed = failed
         finally:
@@ -192,22 +209,27 @@ class WriteProcess:
     def run(self) -> None:
         """Works until `stop`. Raises Unreachable, WrongTopics, CorruptLog."""
         try:
-            next_hint = next_sign = self._well_at = time.monotonic()
-            while not self._stopping.is_set():
-                self._poll()
-                self._look_after_shards()
-                now = time.monotonic()
-                if now >= next_hint:
-                    self._write_hints()
-                    next_hint = now + HINT_SECONDS
-                if now >= next_sign:
-                    self._require_reading()
-                    next_sign = now + SIGN_OF_LIFE_S
-                if now >= self._next_check:
-                    self._check()
-                self._tell_health()
+            with Watch(TURN_LIMIT_S) as watch:
+                self._work(watch)
         finally:
             self._close()
+
+    def _work(self, watch: Watch) -> None:
+        next_hint = next_sign = self._well_at = time.monotonic()
+        while not self._stopping.is_set():
+            watch.turn()
+            self._poll()
+            self._look_after_shards()
+            now = time.monotonic()
+            if now >= next_hint:
+                self._write_hints()
+                next_hint = now + HINT_SECONDS
+            if now >= next_sign:
+                self._require_reading()
+                next_sign = now + SIGN_OF_LIFE_S
+            if now >= self._next_check:
+                self._check()
+            self._tell_health()
 
     def _check(self) -> None:
         """Whether the brokers are there, and keep all history. Raises WrongTopics, and Unreachable after a while."""
@@ -307,6 +329,9 @@ class WriteProcess:
     def _look_after_shards(self) -> None:
         open_shards = 0
         for number, shard in list(self._shards.items()):
+            if shard.stuck:
+                self._say.critical("a shard stands still", shard=number, stack=shard.stuck)
+                raise Unreachable(f"shard {number} has been at one group for {GROUP_LIMIT_S:g} s")
             if not shard.is_alive:
                 self._end(number, shard)
             elif shard.start_offset is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from infra.kafka.errors import Unreachable
 from infra.live import worker, writing
 from infra.live.catalogue import LiveCatalogue
 from infra.live.health import Health
+from infra.live.places import COMMANDS, partition_of
 from infra.live.settings import LiveSettings
 from infra.live.writing import WriteProcess
 from infra.servers import KafkaCluster
@@ -132,6 +134,24 @@ def test_an_index_that_cannot_be_begun(ledger: LiveLedger, monkeypatch: pytest.M
         failed = running.failed()
     assert isinstance(failed, Unreachable)
     assert str(failed).endswith("cannot be written: the disk is full")
+
+
+def test_a_call_that_never_returns(ledger: LiveLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard that has begun a group and says nothing more is found, and where it stands; another writer goes on."""
+    never = threading.Event()
+    with monkeypatch.context() as patched, started(ledger.settings) as running:
+        running.wait_ready()
+        patched.setattr(LiveCatalogue, "state", lambda _: never.wait())
+        patched.setattr(writing, "GROUP_LIMIT_S", STUCK_S)
+        sent = registration("s-1")
+        ledger.put(COMMANDS, json.dumps(sent).encode(), key=b"s-1", partition=partition_of("s-1", ledger.partitions))
+        failed = running.failed()
+    never.set()
+    assert isinstance(failed, Unreachable)
+    assert "has been at one group" in str(failed)
+    with ledger.running("write"):
+        (outcome,) = ledger.submit([sent])
+    assert outcome["status"] in {"accepted", "duplicate"}
 
 
 def test_a_silence_of_the_brokers_is_no_readiness(kafka_node: KafkaCluster, tmp_path: Path) -> None:
