@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -216,21 +217,21 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
 
 def latest_balances(settings: LiveSettings) -> dict[str, dict[str, Any]]:
     """Key → the last record of the balances' topic."""
-    consumer = settings.clients.clients.consumer(
-        **{**settings.clients.for_consumer(), "consumer_timeout_ms": 3_000, "max_poll_records": 10_000}
-    )
+    consumer = settings.clients.clients.consumer(**settings.clients.for_consumer())
     from kafka import TopicPartition  # type: ignore[import-untyped]
 
     places = [TopicPartition(settings.topic(BALANCES), number) for number in range(PARTITIONS)]
     consumer.assign(places)
     consumer.seek_to_beginning(*places)
     latest: dict[str, dict[str, Any]] = {}
-    for record in consumer:
-        value = orjson.loads(record.value)
-        assert record.partition == value["shard"] == partition_of(value["subscriber"], PARTITIONS)
-        known = latest.get(record.key.decode())
-        assert known is None or known["sequence"] <= value["sequence"]
-        latest[record.key.decode()] = value
+    ends = consumer.end_offsets(places)
+    while any(consumer.position(place) < ends[place] for place in places):
+        for record in chain.from_iterable(consumer.poll(timeout_ms=200).values()):
+            value = orjson.loads(record.value)
+            assert record.partition == value["shard"] == partition_of(value["subscriber"], PARTITIONS)
+            known = latest.get(record.key.decode())
+            assert known is None or known["sequence"] <= value["sequence"]
+            latest[record.key.decode()] = value
     consumer.close()
     return latest
 
