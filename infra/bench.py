@@ -237,27 +237,27 @@ def run_file(file: Path, ledger: Path) -> tuple[float, float]:
 
 def growth(settings: Settings, folder: Path, ledger: Path) -> Iterator[str]:
     """The cost of a command on a ledger grown to `grow_to` facts, beside that of the fresh one."""
-    small = _probe(folder, ledger, settings, 1)
-    part = 0
+    part = 1
+    small = _probe(folder, ledger, settings, part)
     while _facts(ledger) < settings.grow_to:
         part += 1
         more = folder / "more.jsonl"
         _write(more, _later(settings, part, 200_000))
         run_file(more, ledger)
-    large = _probe(folder, ledger, settings, part + 2)
+    large = _probe(folder, ledger, settings, part + 1)
     yield f"{'commands a second at the first size':<46}{small:>12,.0f}"
     yield f"{f'commands a second at {_facts(ledger):,} facts':<46}{large:>12,.0f}            {large / small:.2f} ×"
 
 
 def _probe(folder: Path, ledger: Path, settings: Settings, part: int) -> float:
     probe = folder / "probe.jsonl"
-    _write(probe, _later(settings, 1000 + part, PROBE_COMMANDS))
+    _write(probe, _later(settings, part, PROBE_COMMANDS))
     seconds, _ = run_file(probe, ledger)
     return PROBE_COMMANDS / seconds
 
 
 def _later(settings: Settings, part: int, count: int) -> Iterator[dict[str, Any]]:
-    """Usage and deposits only, after everything before: the ledger grows without changing its shape."""
+    """Usage and deposits only, after everything before (`part` counts up): the ledger grows and keeps its shape."""
     chance = random.Random(part)  # noqa: S311 - a repeatable load, not a secret
     at = BEGIN + SPAN + timedelta(minutes=part)
     for number in range(count):
