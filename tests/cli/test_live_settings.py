@@ -1,7 +1,5 @@
 """Verbs of a live ledger whose settings are wrong: one sentence that names the setting, at once, exit code 2."""
 
-import gc
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -23,17 +21,6 @@ VERBS = (
     ["balance", "s-1", "--ledger", "kafka"],
     ["events", "--ledger", "kafka"],
 )
-
-
-# kafka-python leaves the sockets of a client that could not connect to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _left_sockets() -> Iterator[None]:
-    """Collects what `pytestmark` is about before the module ends."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import sqlite3
 import subprocess
@@ -49,18 +48,8 @@ from tests.contracts.kafka_writers import FENCED_EXIT
 from tests.support.memory_kafka import MemoryClients, MemoryCluster
 from tests.support.servers import new_topic
 
-# kafka-python leaves the sockets of a client that could not connect to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
 CHILD_LIMIT_S = 60.0
 FORMAT = RecordFormat()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _left_sockets() -> Iterator[None]:
-    """Collects what `pytestmark` is about before the module ends."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(params=[pytest.param("kafka", marks=pytest.mark.xdist_group("kafka")), "memory"])

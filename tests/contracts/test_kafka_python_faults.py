@@ -7,7 +7,6 @@ release notes, and ask whether its guard in `infra/kafka/producer.py` can go too
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -28,20 +27,10 @@ from infra.kafka.topics import create_topic
 from infra.servers import KafkaCluster
 from tests.support.servers import new_topic
 
-# kafka-python leaves the sockets of a client that could not connect to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
 DELIVERY_MS = 1_500
 COMMIT_DEADLINE_S = 3.0
 ANSWER_S = 10.0
 READ_S = 2.0
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _left_sockets() -> Iterator[None]:
-    """Collects what `pytestmark` is about before the module ends."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ If the first test fails after an upgrade, the fault may be gone, and `take_up` w
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -21,20 +20,10 @@ from infra.kafka.settings import KafkaSettings
 from infra.kafka.topics import create_topic
 from tests.support.servers import new_topic
 
-# kafka-python leaves the sockets of a client that was closed in mid-join to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
 POLL_MS = 1
 """So short that no poll sees a rejoin to its end."""
 JOIN_S = 20.0
 STUCK_S = 3.0
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _left_sockets() -> Iterator[None]:
-    """Collects what `pytestmark` is about before the module ends."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture

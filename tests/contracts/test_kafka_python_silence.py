@@ -7,7 +7,6 @@ sent nor failed, also when the broker is well again. If the first test fails aft
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -26,22 +25,13 @@ from infra.live.places import REPLIES
 from infra.live.sending import Sender
 from infra.live.settings import LiveSettings
 from infra.servers import KafkaCluster
+from tests.support.live import wait_until
 from tests.support.live_settings import on_brokers
-
-# kafka-python leaves the sockets of a client that could not connect to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 DELIVERY_MS = 1_500
 SILENT_S = 6.0
 """Longer than the delivery of a batch and the request for a producer id after it."""
 ANSWER_S = 10.0
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _left_sockets() -> Iterator[None]:
-    """Collects what `pytestmark` is about before the module ends."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture
@@ -97,8 +87,11 @@ def _sent_at_last(sender: Sender) -> int:
 @contextmanager
 def _silence(cluster: KafkaCluster) -> Iterator[None]:
     """The node answers nothing as long as this context lasts."""
-    cluster.nodes[0].pause()
+    node = cluster.nodes[0]
+    node.pause()
+    stopped = Path(f"/proc/{node.pid}/stat")
+    wait_until(lambda: stopped.read_text().rpartition(")")[2].split()[0] == "T", ANSWER_S, "the broker to stand still")
     try:
         yield
     finally:
-        cluster.nodes[0].resume()
+        node.resume()

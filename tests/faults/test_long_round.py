@@ -6,13 +6,10 @@ brokers at once are made silent by SIGSTOP, which looks to every client like a c
 
 from __future__ import annotations
 
-import gc
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import closing
 
-import pytest
 from kafka import KafkaAdminClient  # type: ignore[import-untyped]
 
 from infra.live.places import COMMANDS, EVENTS
@@ -28,16 +25,6 @@ SILENT_S = 45.0
 A_SECOND = 150
 ANSWERS_BETWEEN = 500
 PAUSE_LIMIT_S = 90.0
-
-# kafka-python leaves the sockets of a client that could not connect to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _left_sockets() -> Iterator[None]:
-    """Collects what `pytestmark` is about before the module ends."""
-    yield
-    gc.collect()
 
 
 def test_leader_coordinator_and_controller_killed(kafka_cluster: KafkaCluster, ledger_on_three: LiveLedger) -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from infra.live.load import SampleLoad
 from tests.support.live import LiveLedger, LiveProcess
@@ -20,16 +16,6 @@ LARGEST_MIB = 500.0
 GROWTH = 1.15
 """How much more the last third of the time may need than the second."""
 PARTITIONS = 2
-
-# kafka-python leaves the sockets of a client that could not connect to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _left_sockets() -> Iterator[None]:
-    """Collects what `pytestmark` is about before the module ends."""
-    yield
-    gc.collect()
 
 
 def test_memory_is_bounded_under_load(kafka_address: str, postgres_dsn: str, tmp_path: Path) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
-import pytest
 from psycopg import sql
 
 from domain.money import Money
@@ -22,16 +19,6 @@ from tests.support.live import LiveLedger, wait_until
 
 DIES_WITHIN_S = 60.0
 CAUGHT_UP_S = 120.0
-
-# kafka-python leaves the sockets of a client that could not connect to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _left_sockets() -> Iterator[None]:
-    """Collects what `pytestmark` is about before the module ends."""
-    yield
-    gc.collect()
 
 
 def test_projector_and_database_killed(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -25,17 +24,8 @@ from tests.support.live import LiveLedger, wait_until
 DIES_WITHIN_S = 60.0
 ENDS_WITHIN_S = 60.0
 
-# kafka-python leaves the sockets of a client that could not connect to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 STEPS = 8
 """How often a step is survived before it kills."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _left_sockets() -> Iterator[None]:
-    """Collects what `pytestmark` is about before the module ends."""
-    yield
-    gc.collect()
 
 
 def test_killed_at_every_step_of_the_write_path(ledger: LiveLedger, hurt: Hurt) -> None:

@@ -1,6 +1,5 @@
 """Servers that keep their connections and say nothing: whoever waits for them ends, within a limit, or goes on."""
 
-import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,16 +31,6 @@ LIMIT_S = 20.0
 SILENCE_S = 0.5
 LEAST_CONNECT_S = 2
 """libpq waits no shorter."""
-
-# kafka-python leaves the sockets of a client that could not connect to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _left_sockets() -> Iterator[None]:
-    """Collects what `pytestmark` is about before the module ends."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(autouse=True)
