@@ -9,7 +9,7 @@ from domain.facts import InvoiceExpired, InvoiceIssued, Line, OrderCancelled, Pa
 from domain.money import Money
 from domain.periods import Period
 from domain.prices import Bill, connection_fee_due, order_bill
-from domain.state import CorruptStream, Invoice, Order
+from domain.state import CorruptStream, Invoice, Order, invoice_of
 
 
 def outstanding(case: Case) -> Money:
@@ -145,18 +145,7 @@ def _taken_back(case: Case, invoice: str) -> Invoice:
     recorded = case.fact(invoice)
     if recorded is None or not isinstance(recorded.fact, InvoiceIssued):
         raise CorruptStream(f"{case.state.subject}: {invoice} is no invoice")
-    issued = recorded.fact
-    return Invoice(
-        id=invoice,
-        number=issued.number,
-        renewal=False,
-        issued_at=recorded.effective_at,
-        due=issued.due,
-        period_start=issued.period.start,
-        period_end=issued.period.end,
-        total=issued.total,
-        outstanding=case.zero,
-    )
+    return invoice_of(recorded, recorded.fact, renewal=False, outstanding=case.zero)
 
 
 def _account(service: str | None) -> str:

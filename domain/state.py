@@ -415,6 +415,21 @@ def spend(lots: tuple[Lot, ...], amount: Money) -> Takes:
     return tuple(takes)
 
 
+def invoice_of(recorded: Recorded, issued: InvoiceIssued, *, renewal: bool, outstanding: Money) -> Invoice:
+    """The invoice that a fact issued, with what is outstanding on it."""
+    return Invoice(
+        id=recorded.id,
+        number=issued.number,
+        renewal=renewal,
+        issued_at=recorded.effective_at,
+        due=issued.due,
+        period_start=issued.period.start,
+        period_end=issued.period.end,
+        total=issued.total,
+        outstanding=outstanding,
+    )
+
+
 def _registered(state: Unregistered, recorded: Recorded) -> State:
     fact = recorded.fact
     if isinstance(fact, CommandRefused):
@@ -787,17 +802,7 @@ def _invoiced(state: Subscriber, fact: InvoiceIssued, recorded: Recorded) -> Sub
             state = _standing(state, fee_invoice=recorded.id)
     if not fact.total.units:
         return state
-    invoice = Invoice(
-        id=recorded.id,
-        number=fact.number,
-        renewal=renewal,
-        issued_at=recorded.effective_at,
-        due=fact.due,
-        period_start=fact.period.start,
-        period_end=fact.period.end,
-        total=fact.total,
-        outstanding=fact.total,
-    )
+    invoice = invoice_of(recorded, fact, renewal=renewal, outstanding=fact.total)
     return replace(state, invoices={**state.invoices, invoice.id: invoice})
 
 

@@ -40,8 +40,6 @@ class Watch:
         self._turned_at = time.monotonic()
 
     def __enter__(self) -> Self:
-        self._watched = threading.get_ident()
-        self.turn()
         threading.Thread(target=self._look, name="watch", daemon=True).start()
         return self
 

@@ -329,8 +329,8 @@ class WriteProcess:
     def _look_after_shards(self) -> None:
         open_shards = 0
         for number, shard in list(self._shards.items()):
-            if shard.stuck:
-                self._say.critical("a shard stands still", shard=number, stack=shard.stuck)
+            if (stack := shard.stuck) is not None:
+                self._say.critical("a shard stands still", shard=number, stack=stack)
                 raise Unreachable(f"shard {number} has been at one group for {GROUP_LIMIT_S:g} s")
             if not shard.is_alive:
                 self._end(number, shard)

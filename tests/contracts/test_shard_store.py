@@ -19,10 +19,6 @@ from tests.support.lines import first_month, line
 NOON = datetime(2026, 1, 5, 10, tzinfo=UTC)
 
 
-# kafka-python leaves the sockets of a client that could not connect to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
-
 @pytest.fixture(params=[*STORES, pytest.param("kafka", marks=pytest.mark.xdist_group("kafka"))])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     if request.param == "kafka":
