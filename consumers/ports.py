@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from domain.case import Call, Past
 from domain.facts import Recorded
@@ -103,6 +103,13 @@ class Inquiry:
     """References of deposits: whether they were credited."""
 
 
+class Loaded(NamedTuple):
+    """A subject's state out of a store, and the version of the snapshot that it was folded from; 0 without one."""
+
+    state: State
+    snapshot_version: int
+
+
 class ShardStore(Protocol):
     """The facts of one shard, and what was answered to each command."""
 
@@ -112,7 +119,7 @@ class ShardStore(Protocol):
     def last_instant(self) -> datetime | None:
         """The latest instant of anything decided in this shard."""
 
-    def load(self, subject: str) -> State:
+    def load(self, subject: str) -> Loaded:
         """The subject's state: snapshot, then the facts after it."""
 
     def past(self, subject: str) -> Past:

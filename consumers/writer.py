@@ -38,8 +38,8 @@ Wait = Callable[[], None]
 
 STATES_IN_MEMORY = 20_000
 """Subscribers kept in memory; the others are loaded from their snapshot when a command names them."""
-SNAPSHOT_EVERY_FACTS = 100
-"""A stream is never folded from further back than this."""
+SNAPSHOT_EVERY_FACTS = 20
+"""How far back a stream is folded from; further where a state has more parts than this, each of which is copied."""
 USAGE, DEPOSIT = ReportUsage.__name__, CreditDeposit.__name__
 WITH_PERSONAL_DATA = (RegisterSubscriber, TransferAgreement)
 RECORDS_NOTHING = frozenset({Code.COMMAND_ID_REUSED, Code.TIME_WENT_BACKWARDS})
@@ -326,15 +326,15 @@ class Writer:
     def _kept(self, subject: str) -> _Kept:
         kept = self._states.get(subject)
         if kept is None:
-            state = self._shard.load(subject)
-            kept = self._states[subject] = _Kept(state, state.version)
+            kept = self._states[subject] = _Kept(*self._shard.load(subject))
         else:
             self._states.move_to_end(subject)
         return kept
 
     def _keep(self, kept: _Kept, decision: Decision) -> None:
         kept.state = decision.state
-        if decision.state.version - kept.snapshot_version >= SNAPSHOT_EVERY_FACTS:
+        since = decision.state.version - kept.snapshot_version
+        if since >= SNAPSHOT_EVERY_FACTS and since >= _parts(decision.state):
             self._open.group.snapshots[decision.state.subject] = decision.state
             kept.snapshot_version = decision.state.version
 
@@ -367,6 +367,14 @@ class Writer:
             self._catalogue_store.commit(stored, answer)
             self._catalogue = publication.state
         return outcome
+
+
+def _parts(state: State) -> int:
+    """Lots, rentals and so on of a state: what a snapshot of it costs grows with them."""
+    if isinstance(state, Unregistered):
+        return 0
+    parts = (state.account.lots, state.rentals, state.orders, state.queue, state.invoices)
+    return sum(map(len, parts)) + len(state.refunds) + len(state.disputes) + len(state.reversed)
 
 
 def _nothing() -> None:

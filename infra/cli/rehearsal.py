@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from consumers.ports import Answer, Group, Inquiry, Known, Stored
+from consumers.ports import Answer, Group, Inquiry, Known, Loaded, Stored
 from consumers.writer import Writer
 from domain.case import Call, Past
 from domain.commands import CATALOGUE_SUBJECT
 from domain.facts import Recorded
 from domain.publishing import CatalogueState, evolve_publication
-from domain.state import State, Subscriber, evolve, resumed
+from domain.state import Subscriber, evolve, resumed
 from infra.sealing import ErasedKey, KeyFolder
 from infra.views.source import Publications, Source
 
@@ -43,13 +43,13 @@ class Rehearsal:
 
     def zone(self, subject: str) -> ZoneInfo:
         """The subject's clock; UTC for whoever has none."""
-        state = self._shard.load(subject)
+        state = self._shard.load(subject).state
         return ZoneInfo(state.profile.time_zone if isinstance(state, Subscriber) else "UTC")
 
     def balances(self) -> Iterator[tuple[str, str, str, str]]:
         """Subscriber, balance in the ledger, balance here, currency; of those to whom something has happened."""
         for subject in self.subjects():
-            now, then = self._source.load(subject), self._shard.load(subject)
+            now, then = self._source.load(subject), self._shard.load(subject).state
             if isinstance(then, Subscriber):
                 before = str(now.account.balance) if isinstance(now, Subscriber) else ""
                 yield subject, before, str(then.account.balance), then.profile.currency
@@ -74,14 +74,15 @@ class RehearsalShard:
     def last_instant(self) -> datetime | None:
         return self._last
 
-    def load(self, subject: str) -> State:
+    def load(self, subject: str) -> Loaded:
         state = self._real.load(subject)
         for recorded in self.by_subject.get(subject, ()):
             state = evolve(state, recorded)
         instant = self._instants.get(subject)
         if instant is not None and isinstance(state, Subscriber):
             state = replace(state, as_of=max(state.as_of, instant))
-        return resumed(state) if isinstance(state, Subscriber) else state
+        state = resumed(state) if isinstance(state, Subscriber) else state
+        return Loaded(state, snapshot_version=state.version)
 
     def past(self, subject: str) -> Past:
         return RehearsalPast(self, self._real.past(subject), subject)

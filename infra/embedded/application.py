@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from eventsourcing.application import Application
-from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
+from eventsourcing.persistence import InfrastructureFactory, Mapper, StoredEvent, Transcoder
+from eventsourcing.sqlite import SQLiteFactory
+from eventsourcing.utils import Environment
 
 from consumers.ports import Stored
 from domain.state import State
 from infra import codec, snapshots
-from infra.embedded.recorder import FactRow, ShardRecorder
+from infra.embedded.recorder import FactRow, ShardRecorder, SnapshotRecorder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,12 @@ class LedgerApplication(Application[str]):
         super().__init__({"SQLITE_DBNAME": database})
         assert isinstance(self.recorder, ShardRecorder)
         self.shard: ShardRecorder = self.recorder
+
+    def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:
+        factory = super().construct_factory(env)
+        assert isinstance(factory, SQLiteFactory)
+        factory.aggregate_recorder_class = SnapshotRecorder
+        return factory
 
     def construct_mapper(self) -> Mapper[str]:
         return FactMapper(self._key)

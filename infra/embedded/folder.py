@@ -78,7 +78,7 @@ class EmbeddedLedger:
     def _finish_erasures(self) -> None:
         """What a crash left between the fact of an erasure and the end of its key."""
         for subject in self.keys.intended():
-            state = self.shard.load(subject)
+            state = self.shard.load(subject).state
             if isinstance(state, Subscriber) and state.profile.erased:
                 self.keys.erase(subject)
             else:

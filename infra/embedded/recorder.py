@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from eventsourcing.persistence import IntegrityError, StoredEvent
-from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteCursor, SQLiteDatastore
+from eventsourcing.sqlite import SQLiteAggregateRecorder, SQLiteApplicationRecorder, SQLiteCursor, SQLiteDatastore
 
 FactRow = tuple[str, int, str, bytes]
 """Subject, version, type and bytes of a fact."""
@@ -86,6 +86,15 @@ class CommittedRows:
             self._connection = sqlite3.connect(self._file, isolation_level=None)
             self._connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         return self._connection
+
+
+class SnapshotRecorder(SQLiteAggregateRecorder):
+    """The last snapshot of each stream: whatever it replaces goes in the same transaction, or they would outgrow it."""
+
+    def _insert_events(self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any) -> None:
+        older = f"DELETE FROM {self.events_table_name} WHERE originator_id = ? AND originator_version <= ?"
+        c.executemany(older, [(stored.originator_id, stored.originator_version) for stored in stored_events])
+        super()._insert_events(c, stored_events, **kwargs)
 
 
 class ShardRecorder(SQLiteApplicationRecorder):

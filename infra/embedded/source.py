@@ -111,7 +111,7 @@ class EmbeddedSource:
         return last_instant(self._log)
 
     def load(self, subject: str) -> State:
-        return folded(self._log, subject, stored_snapshot(self._log, subject))
+        return folded(self._log, subject, stored_snapshot(self._log, subject)).state
 
     def past(self, subject: str) -> Past:
         return StoredPast(self._log, subject, LookedUp())

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import orjson
 from eventsourcing.persistence import PersistenceError
 
-from consumers.ports import Answer, Group, Inquiry, Stored, StoreError
+from consumers.ports import Answer, Group, Inquiry, Loaded, Stored, StoreError
 from domain.case import Call
 from domain.commands import CATALOGUE_SUBJECT
 from domain.facts import Recorded
@@ -66,9 +66,9 @@ class EmbeddedShard:
     def last_instant(self) -> datetime | None:
         return last_instant(self._recorder)
 
-    def load(self, subject: str) -> State:
+    def load(self, subject: str) -> Loaded:
         if subject in self._prepared and subject in self._without_facts():
-            return Unregistered(subject=subject)
+            return Loaded(Unregistered(subject=subject), 0)
         return folded(self._recorder, subject, stored_snapshot(self._recorder, subject))
 
     def past(self, subject: str) -> "StoredPast":
@@ -160,15 +160,16 @@ class Rows(Protocol):
         """All rows."""
 
 
-def folded(recorder: Rows, subject: str, snapshot: State | None) -> State:
+def folded(recorder: Rows, subject: str, snapshot: State | None) -> Loaded:
     """A subject's state: the snapshot, the facts after it, and the last instant if that left no fact."""
     state = snapshot or Unregistered(subject=subject)
+    snapshot_version = state.version
     for row in recorder.rows(SELECT_SINCE, (subject, state.version)):
         state = evolve(state, codec.decode(row[0]).recorded)
     row = recorder.one(SELECT_INSTANT, (subject,))
     if row is not None and isinstance(state, Subscriber):
         state = replace(state, as_of=max(state.as_of, codec.parse_instant(row[0])))
-    return resumed(state) if isinstance(state, Subscriber) else state
+    return Loaded(resumed(state) if isinstance(state, Subscriber) else state, snapshot_version)
 
 
 def stored_snapshot(recorder: Rows, subject: str) -> State | None:

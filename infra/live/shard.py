@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from eventsourcing.persistence import PersistenceError
 
-from consumers.ports import Answer, Group, Inquiry, Known, Stored, StoreError, impersonal
+from consumers.ports import Answer, Group, Inquiry, Known, Loaded, Stored, StoreError, impersonal
 from domain.state import State
 from infra import codec, snapshots
 from infra.embedded.recorder import CommittedRows
@@ -100,7 +100,7 @@ class KafkaShard:
         as_of = self._progress()[1]
         return codec.parse_instant(as_of) if as_of else None
 
-    def load(self, subject: str) -> State:
+    def load(self, subject: str) -> Loaded:
         return folded(self._committed, subject, self._snapshot(subject))
 
     def past(self, subject: str) -> StoredPast:

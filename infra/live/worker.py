@@ -152,7 +152,7 @@ class ShardWorker:
         for subject in self._sealer.intended():
             if self._shard.home(subject) != self.number:
                 continue
-            state = self._store.load(subject)
+            state = self._store.load(subject).state
             if isinstance(state, Subscriber) and state.profile.erased:
                 self._sealer.erase(subject)
             else:

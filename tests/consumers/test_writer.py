@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from consumers.ports import Group, StoreError
-from consumers.writer import Writer
+from consumers.writer import SNAPSHOT_EVERY_FACTS, Writer
 from infra.documents import initial_catalogue
 from tests.contracts.stores import STORES, Ledger, MemoryLedger
 from tests.support.lines import Line, first_month, line
@@ -196,6 +196,18 @@ def test_how_far_a_call_was_reported_is_known_after_a_restart(ledger: Ledger) ->
     ledger.restart()
     (outcome,) = run(ledger.writer(), line("ReportUsage", "c-8", usage="call-2", elapsed_seconds=90, ended=True))
     assert outcome["code"] == "usage_ended"
+
+
+def test_a_stream_is_folded_from_nearby_however_often_the_writer_begins_anew(ledger: Ledger) -> None:
+    run(ledger.writer(), *first_month())
+    for day in range(6, 16):
+        at = f"2026-01-{day:02}T12:00:00+02:00"
+        calls = [f"u-{day}-{part}" for part in range(SNAPSHOT_EVERY_FACTS // 4)]
+        run(ledger.writer(), *[line("ReportUsage", call, at, usage=call) for call in calls])
+        ledger.restart()
+        state, snapshot_version = ledger.shard.load("s-1")
+        assert state.version - snapshot_version < SNAPSHOT_EVERY_FACTS
+    assert snapshot_version > SNAPSHOT_EVERY_FACTS
 
 
 def test_outstanding_is_shown_under_invoices_always_and_never_elsewhere(ledger: Ledger) -> None:

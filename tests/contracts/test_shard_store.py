@@ -94,7 +94,7 @@ def lived(ledger: Ledger) -> list[Recorded]:
 def test_an_empty_shard_has_no_fact_and_no_instant(ledger: Ledger) -> None:
     assert ledger.shard.sequence() == 0
     assert ledger.shard.last_instant() is None
-    assert ledger.shard.load("s-1") == Unregistered(subject="s-1")
+    assert ledger.shard.load("s-1").state == Unregistered(subject="s-1")
     assert ledger.shard.answer("s-1", "c-1") is None
     past = ledger.shard.past("s-1")
     assert (past.call("call-1"), past.deposit("lp-1"), past.fact(1), list(past.newest_first())) == (
@@ -144,7 +144,7 @@ def test_a_group_is_stored_whole_or_not_at_all(ledger: Ledger) -> None:
     with pytest.raises(StoreError):
         ledger.shard.commit(broken)
     assert ledger.shard.sequence() == 1
-    assert ledger.shard.load("s-2") == Unregistered(subject="s-2")
+    assert ledger.shard.load("s-2").state == Unregistered(subject="s-2")
     assert ledger.shard.answer("s-2", "c-2") is None
     past = ledger.shard.past("s-2")
     assert (past.call("call-1"), past.deposit("lp-1"), past.fact(1)) == (None, None, None)
@@ -188,9 +188,9 @@ def test_a_loaded_state_is_the_fold_of_its_facts(ledger: Ledger) -> None:
     folded: State = Unregistered(subject="s-1")
     for recorded in facts:
         folded = evolve(folded, recorded)
-    assert ledger.shard.load("s-1") == folded
+    assert ledger.shard.load("s-1").state == folded
     ledger.restart()
-    assert ledger.shard.load("s-1") == folded
+    assert ledger.shard.load("s-1").state == folded
 
 
 def test_a_boundary_that_was_decided_is_not_decided_again_after_a_restart(ledger: Ledger) -> None:
@@ -212,7 +212,7 @@ def test_a_boundary_that_was_decided_is_not_decided_again_after_a_restart(ledger
     ]
     live = writer.state("s-1")
     ledger.restart()
-    assert ledger.shard.load("s-1") == live
+    assert ledger.shard.load("s-1").state == live
     assert ledger.writer().execute(line("AdvanceClock", "c-6", february))["events"] == []
     assert ledger.writer().execute(line("AdvanceClock", "c-7", "2026-02-10T00:00:00+02:00"))["events"] == []
 
@@ -236,7 +236,7 @@ def test_a_command_without_a_fact_moves_the_subjects_time_on(ledger: Ledger) -> 
     later = datetime(2026, 1, 9, 12, tzinfo=UTC)
     ledger.shard.commit(Group(answers=[answered(command_id="c-9")], instants={"s-1": later}, as_of=later))
     ledger.restart()
-    state = ledger.shard.load("s-1")
+    state = ledger.shard.load("s-1").state
     assert isinstance(state, Subscriber)
     assert state.as_of == later
     assert ledger.shard.last_instant() == later
@@ -244,13 +244,13 @@ def test_a_command_without_a_fact_moves_the_subjects_time_on(ledger: Ledger) -> 
 
 def test_a_snapshot_and_the_facts_after_it_give_the_same_state(ledger: Ledger) -> None:
     facts = lived(ledger)
-    whole = ledger.shard.load("s-1")
+    whole = ledger.shard.load("s-1").state
     half: State = Unregistered(subject="s-1")
     for recorded in facts[: len(facts) // 2]:
         half = evolve(half, recorded)
     ledger.shard.commit(Group(answers=[answered(command_id="c-9")], snapshots={"s-1": half}))
     ledger.restart()
-    assert ledger.shard.load("s-1") == whole
+    assert ledger.shard.load("s-1") == (whole, half.version)
 
 
 def test_an_empty_group_changes_nothing(ledger: Ledger) -> None:
@@ -324,7 +324,7 @@ def test_a_failure_in_the_middle_of_the_transaction_leaves_nothing(
             folder.shard.commit(group)
     folder.restart()
     assert folder.shard.sequence() == 0
-    assert folder.shard.load("s-1") == Unregistered(subject="s-1")
+    assert folder.shard.load("s-1").state == Unregistered(subject="s-1")
     assert folder.shard.answer("s-1", "c-1") is None
     folder.shard.commit(group)
     assert folder.shard.sequence() == 1
@@ -348,14 +348,24 @@ def test_after_a_failed_commit_the_same_commands_can_be_decided_again(
 
 def test_a_snapshot_of_another_shape_is_ignored(folder: FolderLedger, monkeypatch: pytest.MonkeyPatch) -> None:
     facts = lived(folder)
-    whole = folder.shard.load("s-1")
+    whole = folder.shard.load("s-1").state
     assert isinstance(whole, Subscriber)
     wrong = replace(whole, version=len(facts), scheduled_plan="never")
     folder.shard.commit(Group(answers=[answered(command_id="c-9")], snapshots={"s-1": wrong}))
     folder.restart()
-    assert folder.shard.load("s-1") == wrong, "a snapshot of the present shape is believed"
+    assert folder.shard.load("s-1").state == wrong, "a snapshot of the present shape is believed"
     monkeypatch.setattr(snapshots, "SHAPE", f"{snapshots.PREFIX}another")
-    assert folder.shard.load("s-1") == whole
+    assert folder.shard.load("s-1").state == whole
+
+
+def test_a_snapshot_takes_the_place_of_the_one_before(folder: FolderLedger) -> None:
+    states: list[State] = [Unregistered(subject="s-1")]
+    for recorded in lived(folder):
+        states.append(evolve(states[-1], recorded))
+    for number, state in enumerate(states[1:]):
+        folder.shard.commit(Group(answers=[answered(command_id=f"c-{number + 90}")], snapshots={"s-1": state}))
+    kept = folder.open.application.shard.rows("SELECT originator_version FROM stored_snapshots", ())
+    assert list(kept) == [(states[-1].version,)]
 
 
 def test_answers_that_recorded_nothing_are_stored_too(ledger: Ledger) -> None:
@@ -413,4 +423,4 @@ def test_after_a_failure_beside_the_writer_goes_on_from_what_is_stored(folder: F
     assert writer.execute(first)["status"] == "duplicate"
     assert writer.execute(second)["status"] == "accepted"
     writer.commit()
-    assert folder.shard.load("s-1") == writer.state("s-1")
+    assert folder.shard.load("s-1").state == writer.state("s-1")

@@ -19,7 +19,7 @@ from tests.projections.conftest import entries_of
 
 
 def states(ledger: EmbeddedLedger) -> list[Subscriber]:
-    loaded = (ledger.shard.load(subject) for subject in facts_of(ledger))
+    loaded = (ledger.shard.load(subject).state for subject in facts_of(ledger))
     return [state for state in loaded if isinstance(state, Subscriber)]
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from consumers.ports import Answer, Group, Inquiry, Stored, StoreError
+from consumers.ports import Answer, Group, Inquiry, Loaded, Stored, StoreError
 from domain.case import Call
 from domain.catalogue import Catalogue
 from domain.commands import CATALOGUE_SUBJECT
@@ -34,14 +34,15 @@ class MemoryShard:
     def last_instant(self) -> datetime | None:
         return self._last_instant
 
-    def load(self, subject: str) -> State:
+    def load(self, subject: str) -> Loaded:
         state = self._snapshots.get(subject) or Unregistered(subject=subject)
+        snapshot_version = state.version
         for recorded in self._streams.get(subject, [])[state.version :]:
             state = evolve(state, recorded)
         instant = self._instants.get(subject)
         if instant is not None and isinstance(state, Subscriber):
             state = replace(state, as_of=max(state.as_of, instant))
-        return resumed(state) if isinstance(state, Subscriber) else state
+        return Loaded(resumed(state) if isinstance(state, Subscriber) else state, snapshot_version)
 
     def prepare(self, inquiry: Inquiry) -> None:
         """Nothing: everything is at hand."""
