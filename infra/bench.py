@@ -3,6 +3,7 @@
 Each figure comes from one run on one machine at one time; the ratios are what can be compared.
 """
 
+import itertools
 import platform
 import random
 import resource
@@ -37,6 +38,7 @@ MIX = (("ReportUsage", 70), ("CreditDeposit", 10), ("OrderNumber", 5), ("Request
 SEED = 20260101
 LONG_STREAM_FACTS = 100_000
 PROBE_COMMANDS = 20_000
+PROBES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,13 @@ def _number(name: str, default: int, about: str) -> Decorator:
 @_number("--commands", 100_000, "Commands through `run`.")
 @_number("--subscribers", 10_000, "Subscribers that they are for.")
 @_number("--periods", 1, "Months that they are spread over.")
-@_number("--saves", 20_000, "Plain saves of the library, for comparison.")
+@click.option(
+    "--saves",
+    type=click.IntRange(min=1),
+    metavar="N",
+    show_default="as many as commands",
+    help="Plain saves of the library, for comparison.",
+)
 @click.option(
     "--grow-to",
     type=click.IntRange(min=0),
@@ -83,12 +91,13 @@ def _number(name: str, default: int, about: str) -> Decorator:
     help="What kind of ledger is made for it.",
 )
 def command(
-    commands: int, subscribers: int, periods: int, saves: int, grow_to: int, long_stream: bool, ledger: str
+    commands: int, subscribers: int, periods: int, saves: int | None, grow_to: int, long_stream: bool, ledger: str
 ) -> None:
     """Measure throughput, latency, replay rate and memory, with the settings printed.
 
     With `--ledger kafka`, servers are those of SUBLEDGER_KAFKA and SUBLEDGER_POSTGRES, or started here.
     """
+    saves = commands if saves is None else saves
     if ledger == "kafka":
         from infra.live import bench
 
@@ -237,23 +246,25 @@ def run_file(file: Path, ledger: Path) -> tuple[float, float]:
 
 def growth(settings: Settings, folder: Path, ledger: Path) -> Iterator[str]:
     """The cost of a command on a ledger grown to `grow_to` facts, beside that of the fresh one."""
-    part = 1
-    small = _probe(folder, ledger, settings, part)
+    parts = itertools.count(1)
+    small = _probe(folder, ledger, settings, parts)
     while _facts(ledger) < settings.grow_to:
-        part += 1
         more = folder / "more.jsonl"
-        _write(more, _later(settings, part, 200_000))
+        _write(more, _later(settings, next(parts), 200_000))
         run_file(more, ledger)
-    large = _probe(folder, ledger, settings, part + 1)
+    large = _probe(folder, ledger, settings, parts)
     yield f"{'commands a second at the first size':<46}{small:>12,.0f}"
     yield f"{f'commands a second at {_facts(ledger):,} facts':<46}{large:>12,.0f}            {large / small:.2f} ×"
 
 
-def _probe(folder: Path, ledger: Path, settings: Settings, part: int) -> float:
-    probe = folder / "probe.jsonl"
-    _write(probe, _later(settings, part, PROBE_COMMANDS))
-    seconds, _ = run_file(probe, ledger)
-    return PROBE_COMMANDS / seconds
+def _probe(folder: Path, ledger: Path, settings: Settings, parts: Iterator[int]) -> float:
+    """Commands a second of processes that begin anew, with no state in memory: the median of some."""
+    probe, rates = folder / "probe.jsonl", []
+    for part in itertools.islice(parts, PROBES):
+        _write(probe, _later(settings, part, PROBE_COMMANDS))
+        seconds, _ = run_file(probe, ledger)
+        rates.append(PROBE_COMMANDS / seconds)
+    return statistics.median(rates)
 
 
 def _later(settings: Settings, part: int, count: int) -> Iterator[dict[str, Any]]:
