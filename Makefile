@@ -43,7 +43,7 @@ soak: setup ## properties and simulations with many more examples, every scenari
 	@$(BIN)/python -m pytest -n $(WORKERS) --examples $(EXAMPLES) tests/properties tests/model tests/simulation \
 		tests/scenarios/test_live_scenarios.py tests/faults $(ARGS)
 
-mutate: $(TO_TEST) ## mutation testing of domain/ by tests/domain; survivors are listed
+mutate: $(TO_TEST) ## mutation testing of domain/; survivors are listed
 	@.ci/mutate $(MODULES)
 
 lint: $(TO_TEST) ## lint, formatting, types, direction of imports
