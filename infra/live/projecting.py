@@ -35,6 +35,7 @@ from infra.postgres.connecting import connect, first_line, try_lock
 from infra.postgres.keeping import Balance, BeforeCommit, PostgresViews, Prepared, ShardBatch
 from infra.postgres.rebuilding import open_current
 from infra.postgres.schema import Position
+from infra.views.runner import Progress
 from infra.views.times import instant
 
 BATCH_FACTS = 5_000
@@ -59,8 +60,8 @@ class ServerAbsent(Unreachable):
     """Kafka or PostgreSQL has not answered for ABSENT_LIMIT_SECONDS; the message names what failed last."""
 
 
-class _StoppedLate(Exception):
-    """A batch was still being written when the process should have ended: the database forgets it."""
+class _GivenUp(Exception):
+    """What was still being written when the process should have ended: the database forgets it."""
 
 
 class ViewStore(Protocol):
@@ -93,17 +94,18 @@ class ProjectorMetrics:
         self.lag = Gauge("subledger_lag_records", "Records that wait.", ("shard",), registry=registry)
 
 
-def open_postgres(settings: LiveSettings) -> ViewStore | None:
+def open_postgres(settings: LiveSettings, progress: Progress) -> ViewStore | None:
     """The views of this ledger, folded by this program; None while another process keeps them.
 
-    Missing views are begun, those of another version of the program folded anew. Raises psycopg.Error.
+    Missing views are begun, those of another version of the program folded anew. Raises psycopg.Error, and what
+    `progress` raises.
     """
     connection = connect(settings.dsn, settings.schema_name, name="subledger project")
     try:
         if not try_lock(connection, "project", settings.schema_name):
             connection.close()
             return None
-        open_current(connection, settings.dsn, settings.schema_name)
+        open_current(connection, settings.dsn, settings.schema_name, progress)
         return PostgresViews(connection)
     except BaseException:
         connection.close()
@@ -136,7 +138,7 @@ class ProjectProcess:
         settings: LiveSettings,
         health: Health,
         *,
-        open_store: Callable[[LiveSettings], ViewStore | None] = open_postgres,
+        open_store: Callable[[LiveSettings, Progress], ViewStore | None] = open_postgres,
         executor: Executor | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], object] | None = None,
@@ -177,8 +179,8 @@ class ProjectProcess:
             while not self._stopping.is_set():
                 self.step()
             self._settle()
-        except _StoppedLate:
-            self._say.warning("gave a batch up to stop in time", limit_seconds=self._settings.stop_seconds)
+        except _GivenUp as what:
+            self._say.warning(f"gave {what} up to stop in time", limit_seconds=self._settings.stop_seconds)
         finally:
             self.close()
 
@@ -202,7 +204,7 @@ class ProjectProcess:
 
     def _begin(self) -> _Session | None:
         """Connections and positions; None while another process keeps the views."""
-        store = self._open_store(self._settings)
+        store = self._open_store(self._settings, self._go_on)
         if store is None:
             self._well_at = self._clock()
             if not self._is_standby:
@@ -225,6 +227,11 @@ class ProjectProcess:
             raise
         self._say.info("following", facts=sum(position.sequence for position in positions.values()))
         return _Session(store, follower, sender)
+
+    def _go_on(self, folded: int, facts: int) -> None:
+        """Between two batches of folding views anew. Raises _GivenUp where the process should end."""
+        if self._stopping.is_set():
+            raise _GivenUp(f"folding the views anew, at {folded:,} of {facts:,} facts,")
 
     def _follow(self, session: _Session) -> None:
         follower, now = session.follower, self._clock()
@@ -265,7 +272,7 @@ class ProjectProcess:
         while not wait([session.writing], timeout=WAIT_SECONDS).done:
             if self._clock() > self._stop_at:
                 session.writing = None
-                raise _StoppedLate
+                raise _GivenUp("a batch")
         writing, session.writing = session.writing, None
         writing.result()
         self._is_well(session)

@@ -30,6 +30,8 @@ BULK_FACTS = 20_000
 """Facts folded at once."""
 FEW_FACTS = 2_000
 """So many may be left for the transaction of the swap, in which the projector waits."""
+MOST_ROUNDS = 20
+"""Of folding what came while the last round was folded; what is left then, however much, is left for the swap."""
 SWAP_ATTEMPTS = 5
 LOCK_SECONDS = 10
 BULK_SESSION = (
@@ -52,8 +54,11 @@ class RebuildRefused(ViewsError):
     """Another process folds these views anew."""
 
 
-def open_current(connection: Connection, dsn: str, name: str) -> None:
-    """Brings the schema to the tables and rows of this program: begun where there are none, folded anew where old."""
+def open_current(connection: Connection, dsn: str, name: str, progress: Progress | None = None) -> None:
+    """Brings the schema to the tables and rows of this program: begun where there are none, folded anew where old.
+
+    What `progress` raises ends the folding, and leaves the rows as they were.
+    """
     found = schema.shape(connection)
     if found == schema.fingerprint():
         return
@@ -62,7 +67,7 @@ def open_current(connection: Connection, dsn: str, name: str) -> None:
     else:
         # The session that holds the projector's lock is silent meanwhile, and must not be ended for that.
         connection.execute("SET idle_session_timeout = 0")
-        rebuild(dsn, name)
+        rebuild(dsn, name, progress)
         connection.execute(f"SET idle_session_timeout = '{IDLE_SESSION_SECONDS}s'".encode())
 
 
@@ -142,7 +147,9 @@ class _Rebuild:
     def _fold_until_few(self, load: Load) -> None:
         """Folds what the copies have, until hardly anything comes; one batch is loaded while the next is folded."""
         with ThreadPoolExecutor(1, "loading") as executor:
-            while self._left() > FEW_FACTS:
+            for _ in range(MOST_ROUNDS):
+                if self._left() <= FEW_FACTS:
+                    break
                 loading: Future[None] | None = None
                 for runs in self._runs(self._reading):
                     if loading is not None:

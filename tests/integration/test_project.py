@@ -34,6 +34,7 @@ from infra.live.projecting import ProjectProcess, ServerAbsent
 from infra.live.settings import LiveSettings
 from infra.postgres import schema
 from infra.postgres.connecting import connect
+from infra.postgres.rebuilding import open_current
 from infra.servers import PostgresServer
 from infra.views.runner import Runner
 from infra.views.runner import begin as sqlite_begin
@@ -399,6 +400,32 @@ def test_a_batch_that_takes_too_long_is_given_up_to_stop_in_time(live: LiveTopic
         assert time.monotonic() - started < 10
     with running(process_of(settings)):
         wait_until(lambda: stands_at(settings, [facts[:20] for facts in shards]))
+    assert rows_found(settings) == expected_rows(live)
+
+
+def test_folding_anew_is_given_up_to_stop_in_time(
+    live: LiveTopics, shards: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Views of an older program are found, and the process is told to end: they stay as they are."""
+    settings = live.settings
+    fill(live, shards)
+    with running(process_of(settings)):
+        wait_until(lambda: stands_at(settings, shards))
+    with closing(psycopg.connect(settings.dsn, autocommit=True)) as other:
+        other.execute(f"UPDATE {settings.schema_name}.shape SET fingerprint = 'older'".encode())
+        process = process_of(settings)
+
+        def told_to_stop(*arguments: Any) -> None:
+            process.stop()
+            open_current(*arguments)
+
+        monkeypatch.setattr(projecting, "open_current", told_to_stop)
+        process.run()
+        shape = other.execute(f"SELECT fingerprint FROM {settings.schema_name}.shape".encode()).fetchall()
+        assert shape == [("older",)]
+    monkeypatch.undo()
+    with running(process_of(settings)):
+        wait_until(lambda: stands_at(settings, shards))
     assert rows_found(settings) == expected_rows(live)
 
 

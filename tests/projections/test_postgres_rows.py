@@ -265,6 +265,30 @@ def test_stale_views_are_folded_anew_and_missing_ones_begun(
     assert schema.shape(empty) == schema.fingerprint()
 
 
+def test_a_rebuild_ends_though_facts_keep_coming(
+    postgres_dsn: str, corpus: list[Entry], empty: Connection, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each round leaves something to fold: after some rounds the swap takes what is left."""
+    monkeypatch.setattr(rebuilding, "FEW_FACTS", 0)
+    monkeypatch.setattr(rebuilding, "MOST_ROUNDS", 3)
+    kept_in(empty, corpus[:1_000], 1_000)
+    later = iter(corpus[1_000 : 1_000 + 2 * 3])
+    positions: list[int] = []
+
+    def another(folded: int, facts: int) -> None:
+        positions.append(folded)
+        for entry in later:
+            PostgresViews(empty).apply([batch_of(0, [entry])])
+            break
+
+    assert rebuild(postgres_dsn, name, another) == 1_006
+    assert positions == list(range(1_000, 1_007)), "six rounds, and the swap"
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as expected:
+        sqlite_begin(expected)
+        Runner(expected).apply(corpus[:1_006])
+        assert rows_in(empty) == all_rows(expected)
+
+
 def test_tables_of_somebody_else_are_left_alone(postgres_dsn: str, name: str) -> None:
     with closing(connect(postgres_dsn, name)) as connection:
         connection.execute(f"CREATE SCHEMA {name}".encode())

@@ -231,7 +231,7 @@ def projector() -> Lives:
         process = ProjectProcess(
             settings,
             Health("project", "", 0),
-            open_store=lambda _: world.database.connect(),
+            open_store=lambda *_: world.database.connect(),
             executor=_AtOnce(),
             clock=lambda: world.scheduler.now_ms / 1000,
             pause=world.wait_s,
