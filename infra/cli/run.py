@@ -20,6 +20,7 @@ from consumers.ports import StoreError
 from consumers.serving import no_json
 from consumers.writer import Writer
 from domain.documents import Fault
+from infra import interpreter
 from infra.cli.failures import Incomplete, Interrupted, Unprinted, Unusable, WrongFound
 from infra.cli.lines import LineReader
 from infra.cli.options import examples, ledger_option
@@ -30,9 +31,7 @@ from infra.explain.words import counted
 from infra.views.follower import Follower
 
 COLLECT_AFTER_ALLOCATIONS = 1_000_000
-"""States and facts have no cycles; looking for some after every 700 allocations would cost a tenth of the time."""
-SWITCH_SECONDS = 0.0005
-"""How long the thread that stores waits for this one, at most, before it may begin another statement."""
+"""A run ends, and what it makes has no cycles."""
 LONG_FILE_BYTES = 1_000_000
 """A file from this size on shows a progress bar."""
 
@@ -81,8 +80,7 @@ def execute(
     A file's block is stored while the next one is decided; whoever sends lines one by one has each answer at once.
     """
     gc.freeze()
-    gc.set_threshold(COLLECT_AFTER_ALLOCATIONS)
-    sys.setswitchinterval(SWITCH_SECONDS)
+    interpreter.set_for_work(collect_after=COLLECT_AFTER_ALLOCATIONS)
 
     untold: Block | None = None
     for lines in reader.blocks():

@@ -1,8 +1,6 @@
 """What the long-running processes have in common: settings, logs, the endpoint, and a clean stop on TERM and INT."""
 
-import gc
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -10,15 +8,13 @@ from typing import Any, Protocol
 
 import structlog
 
+from infra import interpreter
 from infra.live import logs
 from infra.live.health import Health
 from infra.live.settings import LiveSettings, load
 
-SWITCH_SECONDS = 0.0005
-"""How long a thread that computes keeps others waiting; with Python's 5 ms, what brokers say is heard late."""
-
 COLLECT_AFTER_ALLOCATIONS = 100_000
-"""Records, facts and futures make few cycles; looking for some after every 700 allocations took a tenth of the time."""
+"""Futures and what failed with its traceback do make cycles: a process that lives long collects them."""
 
 
 class Process(Protocol):
@@ -34,8 +30,7 @@ class Process(Protocol):
 def run(name: str, make: Callable[[LiveSettings, Health], Process]) -> None:
     """Runs a process of this environment's ledger until it is told to stop."""
     settings = load()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    gc.set_threshold(COLLECT_AFTER_ALLOCATIONS)
+    interpreter.set_for_work(collect_after=COLLECT_AFTER_ALLOCATIONS)
     logs.configure(name)
     say = structlog.get_logger()
     with Health(name, settings.metrics_host, settings.metrics_port) as health:

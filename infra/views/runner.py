@@ -4,13 +4,12 @@ So each fact counts exactly once, whatever dies when. A batch must begin where t
 refused and writes nothing.
 """
 
-import gc
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from infra.interpreter import without_collector
 from infra.views.folding import Folding
 from infra.views.inserting import insert
 from infra.views.log import Entry, Log
@@ -128,7 +127,7 @@ class Runner:
         """
         total = until if until is not None else log.last()
         position = self.position()
-        with _without_collector():
+        with without_collector():
             while position < total:
                 entries = log.read(position, min(batch, total - position))
                 if not entries:
@@ -158,18 +157,6 @@ class Runner:
             facts.append(read(sequence, state, self._shard))
             expected += 1
         return self._folding.fold(facts)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Pauses the search for reference cycles: a batch makes many tuples and no cycle, and the search costs a sixth."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def begin(connection: sqlite3.Connection) -> None:
