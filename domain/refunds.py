@@ -24,7 +24,7 @@ from domain.facts import (
 )
 from domain.invoices import oldest_invoice_first
 from domain.money import Money, decimal_places, format_decimal, minor_unit
-from domain.periods import whole_periods
+from domain.periods import period_of, whole_periods
 from domain.prices import Listed, proration
 from domain.refusals import Code, Refusal
 from domain.rules import basis_of
@@ -377,9 +377,12 @@ def _sum(case: Case, lots: tuple[Lot, ...]) -> Money:
 
 
 def _periods_left(case: Case, rental: Rental) -> int:
-    if not rental.prepaid or rental.paid_until <= case.effective_at:
+    """Periods of a prepaid term that lie ahead as a whole; one that begins at this very instant does."""
+    if not rental.prepaid or rental.term_ends_at is None or rental.term_ends_at <= case.effective_at:
         return 0
-    return whole_periods(max(case.state.next_boundary, case.effective_at), rental.paid_until, case.zone)
+    this = period_of(case.effective_at, case.zone)
+    ahead = this.start if this.start == case.effective_at else this.end
+    return whole_periods(ahead, rental.term_ends_at, case.zone)
 
 
 def _reverse_prepaid(case: Case, left: PrepaidLeft, fee: Money) -> Money:

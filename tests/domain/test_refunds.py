@@ -186,6 +186,50 @@ def test_whole_prepaid_periods_of_a_refundable_service_come_back_less_the_connec
     ).balance("0.00")
 
 
+def prepaid_hosting() -> Story:
+    """Three months of hosting from New Year on, 37.76 of 100.00."""
+    return given(
+        NEW_YEAR,
+        register("illyvoip", "EUR", "basic"),
+        deposit("100.00", currency="EUR"),
+        order("site-1", "hosting", periods=3, prepaid=True),
+        under="illyvoip",
+        zone=BELGRADE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("at", "back"),
+    [("2026-01-31 23:59:59", "18.00"), ("2026-02-01 00:00", "18.00"), ("2026-02-01 00:00:01", "8.00")],
+)
+def test_a_prepaid_period_that_begins_at_the_instant_of_the_end_comes_back_as_a_whole(at: str, back: str) -> None:
+    # Two whole periods are 20.00, one is 10.00; 2.00 connection less.
+    prepaid_hosting().when(at, cancel("T-1")).then(
+        fact("termination-announced"),
+        fact("rental-ended"),
+        fact("agreement-terminated"),
+        fact("charge-reversed", amount=back),
+        fact("refund-requested"),
+        fact("refund-due"),
+        fact("personal-data-erased"),
+    )
+
+
+def test_a_month_after_the_prepaid_term_does_not_come_back_even_at_its_first_instant() -> None:
+    prepaid_hosting().when("2026-04-01 00:00", cancel("T-1")).then(
+        fact("invoice-issued"),
+        fact("periodic-service-charged", amount="10.00"),
+        fact("tax-charged", amount="1.80"),
+        fact("payment-allocated", amount="11.80"),
+        fact("termination-announced"),
+        fact("rental-ended"),
+        fact("agreement-terminated"),
+        fact("refund-requested"),
+        fact("refund-due", amount="50.44"),
+        fact("personal-data-erased"),
+    )
+
+
 # Money back
 
 
