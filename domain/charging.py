@@ -1,6 +1,7 @@
 """Charging: a bill becomes facts, paid from the balance or put on an invoice; what comes back refills its lots."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain.case import Case
@@ -19,8 +20,8 @@ from domain.facts import (
 from domain.money import Money
 from domain.periods import Period, nth_period_end, period_of
 from domain.prices import Bill, BillLine, plan_terms
-from domain.state import Order
-from domain.values import maker
+from domain.state import Order, age
+from domain.values import maker, replace
 
 _connection_fee_charged = maker(ConnectionFeeCharged)
 _included_units_granted = maker(IncludedUnitsGranted)
@@ -89,25 +90,46 @@ def connect(case: Case, order: Order) -> None:
     )
 
 
-def refills(case: Case, takes: Takes, amount: Money, already_back: Money) -> Refills:
-    """Where `amount` goes that returns to the balance: a debt first, then the lots it came from, the newest first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """`amount` of what one debit took that comes back; `before` of the same `takes` did so already."""
 
-    `already_back` is what an earlier reversal put back of the same takes.
+    amount: Money
+    takes: Takes
+    before: Money
+
+
+def refills(case: Case, *parts: Returned) -> Refills:
+    """Where what returns to the balance goes: a debt first, then the lots that each part came from, newest first.
+
+    No lot gets back more than was taken from it: what an earlier reversal put back is skipped.
     """
-    before, after = case.balance, case.balance + amount
-    rest = max(after, case.zero) - max(before, case.zero)
+    total = case.zero
+    for part in parts:
+        total = total + part.amount
+    rest = max(case.balance + total, case.zero) - max(case.balance, case.zero)
     refilled = []
-    for take in reversed(takes):
-        skipped = min(already_back, take.amount)
-        already_back = already_back - skipped
-        part = min(rest, take.amount - skipped)
-        if part.units:
-            refilled.append(_refill(case, take.lot, part))
-            rest = rest - part
+    for part in parts:
+        for refill in _put_back(case, part, min(rest, part.amount)):
+            refilled.append(refill)
+            rest = rest - refill.amount
     if rest.units:
         own_id = f"{case.state.subject}/{case.state.version + 1}"
         refilled.append(Refill(lot=own_id, amount=rest, received_at=case.effective_at))
     return tuple(refilled)
+
+
+def _put_back(case: Case, part: Returned, rest: Money) -> Iterator[Refill]:
+    """At most `rest` of the part, into the lots that it was taken from, those received last first."""
+    before = part.before
+    lots = (_refill(case, take.lot, take.amount) for take in part.takes)
+    for lot in sorted(lots, key=lambda one: age(one.lot, one.received_at), reverse=True):
+        skipped = min(before, lot.amount)
+        before = before - skipped
+        amount = min(rest, lot.amount - skipped)
+        if amount.units:
+            yield replace(lot, amount=amount)
+            rest = rest - amount
 
 
 def _refill(case: Case, lot: str, amount: Money) -> Refill:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from domain import accounts
 from domain.case import Case
-from domain.charging import charge, connect, included_units, refills
+from domain.charging import Returned, charge, connect, included_units, refills
 from domain.facts import InvoiceExpired, InvoiceIssued, Line, OrderCancelled, PaymentAllocated, RentalResumed
 from domain.money import Money
 from domain.periods import Period
@@ -109,7 +109,7 @@ def expiry(case: Case, invoice: Invoice, reason: str, rule: str = "expiry") -> N
         withdrawn=withdrawn,
         outstanding=invoice.outstanding,
         returned=returned,
-        restored=refills(case, invoice.paid, returned, case.zero),
+        restored=refills(case, Returned(amount=returned, takes=invoice.paid, before=case.zero)),
     )
     case.record(expired, rule)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from domain import accounts
 from domain.case import Case
-from domain.charging import refills
+from domain.charging import Returned, refills
 from domain.facts import (
     AdministrativeServiceCharged,
     ChargeReversed,
@@ -78,7 +78,6 @@ def reverse(case: Case, charge: Charged, amount: Money, reason: str, rule: str, 
     open_invoice = case.state.invoices.get(invoice) if invoice else None
     lowered = min(open_invoice.outstanding, amount + tax) if open_invoice else case.zero
     credited = amount + tax - lowered
-    takes, back = _paid_by(case, charge, tax_charge)
     case.record(
         ChargeReversed(
             charge=charge.id,
@@ -91,7 +90,7 @@ def reverse(case: Case, charge: Charged, amount: Money, reason: str, rule: str, 
             lowered=lowered,
             credited=credited,
             reason=reason,
-            restored=refills(case, takes, credited, back),
+            restored=refills(case, *_returned(case, charge, amount, tax_charge, tax, credited)),
         ),
         rule,
     )
@@ -129,13 +128,22 @@ def _tax_share(case: Case, charge: Charged, amount: Money, tax_charge: Charged |
     return min(share(amount.units, tax.base.units), left_of(case, tax_charge))
 
 
-def _paid_by(case: Case, charge: Charged, tax_charge: Charged | None) -> tuple[Takes, Money]:
-    """The lots that paid for the charge, and how much of that was put back before."""
+def _returned(
+    case: Case, charge: Charged, amount: Money, tax_charge: Charged | None, tax: Money, credited: Money
+) -> tuple[Returned, ...]:
+    """What comes back of each debit: of the invoice's payments, or of the charge and, by itself, of its tax.
+
+    The tax stands on a whole bill, so that other charges' reversals put back parts of it as well.
+    """
     invoice = getattr(charge.fact, "invoice", None)
     if invoice is not None:
-        return _allocated(case, invoice)
-    takes = charge.fact.paid_from + (tax_charge.fact.paid_from if tax_charge else ())
-    return takes, case.state.reversed.get(charge.id, case.zero)
+        takes, before = _allocated(case, invoice)
+        return (Returned(amount=credited, takes=takes, before=before),)
+    debits = [(charge, amount)] if tax_charge is None else [(tax_charge, tax), (charge, amount)]
+    return tuple(
+        Returned(amount=back, takes=debit.fact.paid_from, before=case.state.reversed.get(debit.id, case.zero))
+        for debit, back in debits
+    )
 
 
 def _allocated(case: Case, invoice: str) -> tuple[Takes, Money]:

@@ -415,6 +415,11 @@ def spend(lots: tuple[Lot, ...], amount: Money) -> Takes:
     return tuple(takes)
 
 
+def age(lot: str, received_at: datetime) -> tuple[datetime, int]:
+    """The order of lots: by when the money was received, then by the order of arrival."""
+    return received_at, int(lot.rpartition("/")[2])
+
+
 def invoice_of(recorded: Recorded, issued: InvoiceIssued, *, renewal: bool, outstanding: Money) -> Invoice:
     """The invoice that a fact issued, with what is outstanding on it."""
     return Invoice(
@@ -631,7 +636,7 @@ def _filled(account: Account, amount: Money, lot: Lot, *, deposits: int) -> Acco
 def _with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
     if not lots or lots[-1].received_at <= lot.received_at:
         return (*lots, lot)
-    return tuple(sorted((*lots, lot), key=lambda one: (one.received_at, int(one.id.rpartition("/")[2]))))
+    return tuple(sorted((*lots, lot), key=lambda one: age(one.id, one.received_at)))
 
 
 def _debited(state: Subscriber, amount: Money, takes: Takes) -> Subscriber:

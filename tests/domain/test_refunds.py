@@ -3,6 +3,7 @@
 import pytest
 
 from domain import commands as ask
+from domain.facts import ConnectionFeeCharged
 from domain.money import parse_decimal
 from tests.domain.controls import (
     BELGRADE,
@@ -18,15 +19,18 @@ from tests.domain.controls import (
     charge_back,
     decide_refund,
     deposit,
+    dispute,
     invoiced,
     joined,
     messages,
     millionths,
+    moment,
     order,
     paid_out,
     refund,
     register,
     renting,
+    resolve,
     terminate,
     tick,
     violation,
@@ -154,6 +158,42 @@ def test_at_the_end_unused_deposits_come_back_by_the_refund_rule() -> None:
         fact("refund-requested"),
         fact("refund-due", amount="50.00"),
     ).balance("3.00")
+
+
+def test_what_is_taken_back_refills_the_lots_of_the_charge_and_of_its_share_of_the_tax() -> None:
+    # By transfer: fee 2.00 and 3.00 of did.de 4.00; by card: 1.00, channel 1.50 and 18 % VAT of it all, 1.35. The month
+    # brings 1.00 and VAT 0.72 back to the card, the channel 1.50 and 0.27: 50.00 − 3.85 + 3.49 = 49.64.
+    story = given(
+        NEW_YEAR,
+        register("illyvoip", "EUR", "basic"),
+        deposit("5.00", "lp-1", "EUR", "bank_transfer"),
+        "2026-01-01 00:01",
+        deposit("50.00", "lp-2", "EUR"),
+        order(GERMAN, "did.de", channels=1),
+        under="illyvoip",
+        zone=BELGRADE,
+        rules={"pay_with": "balance", "invoice_due_days": None, "unpaid_invoice": None},
+    )
+    assert story.balance() == "46.15"
+    story.when(dispute("s-1/7"), resolve("s-1/11")).balance("50.87")
+    story.when(dispute("s-1/8"), resolve("s-1/14")).balance("52.64")
+    story.when(refund()).then(fact("refund-requested"), fact("refund-due", amount="49.64")).balance("3.00")
+
+
+def test_what_is_taken_back_refills_the_lot_received_last_first_whichever_paid_last() -> None:
+    # 7.08 invoiced: 5.00 by card, then 2.08 by a transfer that had come in a day before. Back: fee 2.00 and VAT 0.36.
+    story = given(
+        *invoiced(at=NEW_YEAR),
+        order(GERMAN, "did.de"),
+        deposit("5.00", "lp-1", "EUR"),
+        deposit("2.08", "lp-2", "EUR", "bank_transfer", received_at=moment("2025-12-31 00:00", BELGRADE)),
+        under="illyvoip",
+        zone=BELGRADE,
+    )
+    charged = next(one.id for one in story.past.facts if isinstance(one.fact, ConnectionFeeCharged))
+    story.when(dispute(charged))
+    story.when(resolve(story.past.facts[-1].id)).balance("2.36")
+    story.when(refund()).then(fact("refund-requested"), fact("refund-due", amount="2.36")).balance("0.00")
 
 
 def test_at_the_end_nothing_is_said_where_nothing_is_due() -> None:
