@@ -74,10 +74,16 @@ def _dues(state: Subscriber, catalogue: Catalogue) -> Iterator[Due]:
 
 
 def _invoice_dues(state: Subscriber, catalogue: Catalogue) -> Iterator[Due]:
+    for invoice in _expiring(state, catalogue):
+        yield Due(invoice.due, 4, invoice_expiry, after=True)
+
+
+def _expiring(state: Subscriber, catalogue: Catalogue) -> Iterator[Invoice]:
+    """Open invoices that expire, by the regulations that they were issued under, the oldest first."""
     for invoice in state.invoices.values():
         regulations = _regulations(state, catalogue, invoice.issued_at)
         if regulations.unpaid_invoice == "expires" and regulations.invoice_due_days is not None:
-            yield Due(invoice.due, 4, invoice_expiry, after=True)
+            yield invoice
 
 
 def boundary(case: Case) -> None:
@@ -118,7 +124,7 @@ def invoice_expiry(case: Case) -> None:
 
     Source: calycom/invoice-3d.
     """
-    invoice = next(one for one in case.state.invoices.values() if one.due == case.effective_at)
+    invoice = next(one for one in _expiring(case.state, case.catalogue) if one.due == case.effective_at)
     balance = case.balance
     order = case.state.orders.get(invoice.number)
     if order is not None and order.invoice == invoice.id:

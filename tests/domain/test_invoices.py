@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from domain.catalogue import evolve_catalogue
+from domain.publishing import initial
 from tests.domain.controls import (
     BELGRADE,
     BERLIN,
@@ -18,6 +20,7 @@ from tests.domain.controls import (
     deposit,
     dispute,
     messages,
+    moment,
     order,
     plan_change,
     register,
@@ -136,6 +139,18 @@ def test_at_the_instant_of_expiry_a_payment_still_counts() -> None:
 def test_an_invoice_without_a_time_to_pay_never_expires() -> None:
     story = illyvoip(german(), unpaid_invoice="expires", invoice_due_days=None)
     story.when("2026-01-31 12:00", tick()).then().outstanding("6.47")
+
+
+def test_an_invoice_stays_open_where_the_version_that_it_was_issued_under_says_so() -> None:
+    # Both are due on 11 January; ten days of version 1, which lets invoices stand, seven of version 2, which does not.
+    story = illyvoip(german(), at=NEW_YEAR, invoice_due_days=10)
+    later = {"invoice_due_days": 7, "unpaid_invoice": "expires", "regulations": "illyvoip", "version": "2"}
+    second = initial({**story.known.documents["illyvoip"], **later}, moment("2026-01-03 00:00", BELGRADE))
+    story.known = evolve_catalogue(story.known, second)
+    story.when("2026-01-04 00:00", order("site-1", "hosting"))
+    story.when("2026-01-11 00:00:01", tick()).then(
+        fact("invoice-expired", number="site-1", at="2026-01-11 00:00"), fact("order-cancelled", number="site-1")
+    ).outstanding("7.08")
 
 
 def test_without_patience_a_renewal_that_cannot_be_paid_is_not_invoiced() -> None:
