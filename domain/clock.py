@@ -47,8 +47,9 @@ def due(state: State, catalogue: Catalogue) -> datetime | None:
     """The next instant at which time alone may change the account; None where it never will."""
     if isinstance(state, Unregistered):
         return None
-    first = _first_due(state, catalogue)
-    if first is None or not (state.rentals or state.orders or state.scheduled_plan or state.standing.announced):
+    living = state.rentals or state.orders or state.scheduled_plan or state.standing.announced
+    first = _first_due(state, catalogue) if living else min(_invoice_dues(state, catalogue), default=None)
+    if first is None:
         return None
     return first.at + timedelta(microseconds=1) if first.after else first.at
 

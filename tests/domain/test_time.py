@@ -4,6 +4,7 @@ from domain import clock
 from domain.catalogue import Catalogue
 from domain.facts import PeriodicServiceCharged
 from tests.domain.controls import (
+    BELGRADE,
     FEBRUARY,
     MARCH,
     NEW_YEAR,
@@ -25,12 +26,12 @@ from tests.domain.controls import (
     tick,
     verify,
 )
-from tests.domain.given import KYIV, SUBJECT, Story, fact, given, plain
+from tests.domain.given import SUBJECT, Story, fact, given, plain
 
 
 def next_due(story: Story) -> str | None:
     due = clock.due(story.state, story.known)
-    return plain(due, KYIV) if due is not None else None
+    return plain(due, story.zone) if due is not None else None
 
 
 def test_time_never_goes_backwards_for_a_subscriber() -> None:
@@ -104,7 +105,7 @@ def test_an_unpaid_end_counted_in_days_comes_before_a_replacement_at_the_same_in
 def test_march_and_october_are_charged_like_every_month_although_the_clocks_change() -> None:
     told = given(*renting(NEW_YEAR, "100.00")).when("2026-11-01 00:00", tick())
     charges = [one.fact for one in told.decision.facts if isinstance(one.fact, PeriodicServiceCharged)]
-    periods = [plain(charge.period, KYIV) for charge in charges]
+    periods = [plain(charge.period, told.story.zone) for charge in charges]
     assert periods[1] == ("2026-03-01 00:00", "2026-04-01 00:00")
     assert periods[8] == ("2026-10-01 00:00", "2026-11-01 00:00")
     told.balance("60.90")  # 100.00 − 5.00 − 11 × 3.10
@@ -124,6 +125,22 @@ def test_the_next_instant_is_a_microsecond_after_the_funding_time() -> None:
 
 def test_the_next_instant_is_an_announced_end() -> None:
     assert next_due(given(*joined(), cancel())) == FEBRUARY
+
+
+def test_the_next_instant_may_be_the_expiry_of_an_invoice_after_the_end() -> None:
+    # 4.72 for February was not paid; 1 February 00:00 in Belgrade and three days.
+    history = (NEW_YEAR, register("illyvoip", "EUR", "basic"), deposit("7.08", currency="EUR"), order(service="did.de"))
+    story = given(
+        *history,
+        "2026-02-02 12:00",
+        cancel("T-1"),
+        under="illyvoip",
+        zone=BELGRADE,
+        rules={"unpaid_invoice": "expires"},
+    )
+    assert next_due(story) == "2026-02-04 00:00:00.000001"
+    story.when("2026-02-04 00:00:01", tick()).then(fact("invoice-expired", at="2026-02-04 00:00"))
+    assert next_due(story) is None
 
 
 def test_without_anything_that_time_may_change_there_is_no_next_instant() -> None:
