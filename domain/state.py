@@ -634,7 +634,7 @@ def _filled(account: Account, amount: Money, lot: Lot, *, deposits: int) -> Acco
 
 
 def _with_lot(lots: tuple[Lot, ...], lot: Lot) -> tuple[Lot, ...]:
-    if not lots or lots[-1].received_at <= lot.received_at:
+    if not lots or age(lots[-1].id, lots[-1].received_at) < age(lot.id, lot.received_at):
         return (*lots, lot)
     return tuple(sorted((*lots, lot), key=lambda one: age(one.id, one.received_at)))
 

@@ -196,6 +196,22 @@ def test_what_is_taken_back_refills_the_lot_received_last_first_whichever_paid_l
     story.when(refund()).then(fact("refund-requested"), fact("refund-due", amount="2.36")).balance("0.00")
 
 
+def test_of_money_received_at_one_instant_what_came_first_is_spent_first_also_after_it_came_back() -> None:
+    # 7.08: 2.00 by transfer, 5.08 by card; all comes back. Hosting with VAT is 11.80: 2.00 again, and 9.80 by card.
+    story = given(
+        *invoiced(at=NEW_YEAR),
+        deposit("2.00", "lp-1", "EUR", "bank_transfer"),
+        deposit("10.00", "lp-2", "EUR"),
+        order(GERMAN, "did.de"),
+        under="illyvoip",
+        zone=BELGRADE,
+    )
+    story.when(dispute("s-1/7"), resolve("s-1/12")).balance("7.28")
+    story.when(dispute("s-1/8"), resolve("s-1/15")).balance("12.00")
+    story.when(order("site-1", "hosting")).balance("0.20")
+    story.when(refund()).then(fact("refund-requested"), fact("refund-due", amount="0.20")).balance("0.00")
+
+
 def test_at_the_end_nothing_is_said_where_nothing_is_due() -> None:
     rules = {**UNUSED, **AT_ONCE, "balance_at_termination": "by_refund_rules"}
     given(*joined(first_account=False), rules=rules).when(cancel()).then(
