@@ -354,7 +354,7 @@ class Account:
         data = {"number": owner.number, "net": quote.base, "tax": quote.tax, "total": quote.total, "due": due}
         books = self.books
         invoice = Invoice("", owner, at, due, quote.total, isinstance(owner, Order))
-        invoice.has_fee = any(line.kind == "connection" for line in quote.lines)
+        invoice.has_fee = isinstance(owner, Order) and not self.ever_rented and self._fee_is_open()
         invoice.id = books.fact("invoice-issued", at, data)
         books.invoices.append(invoice)
         charges = self.charge(at, quote, invoice, {"number": owner.number})
