@@ -143,7 +143,7 @@ def invoice_expiry(case: Case) -> None:
 def _end_expired_rental(case: Case, invoice: Invoice) -> None:
     rental = case.state.rentals.get(invoice.number)
     if invoice.renewal and rental is not None:
-        ended = ending.end_rental(case, rental, ending.UNPAID, "expiry")
+        ended = ending.end_unpaid(case, rental, "expiry")
         if case.regulations.agreement_ends_with_last_rental:
             ending.end_with_last_rental(case, *ended)
 
@@ -171,7 +171,7 @@ def _unpaid_ends_in_months(case: Case, start: datetime) -> ending.Ended | None:
             and grace.months is not None
             and renewals.months_over(since, grace.months, start, case.zone)
         ):
-            last = ending.end_unpaid(case, rental, since)
+            last = ending.end_after_grace(case, rental, since)
     return last
 
 
@@ -180,7 +180,7 @@ def unpaid_end_in_days(case: Case) -> None:
     was = before(case)
     for rental, since in unpaid_rentals(case.state):
         if _days_over_at(case.state, case.catalogue, since) == case.effective_at:
-            ending.end_with_last_rental(case, *ending.end_unpaid(case, rental, since))
+            ending.end_with_last_rental(case, *ending.end_after_grace(case, rental, since))
     if not case.state.standing.ended:
         queue_if_freed(case, was)
 

@@ -31,12 +31,17 @@ def end_rental(case: Case, rental: Rental, reason: str, rule: str, effective_at:
     return reason, effective_at or case.effective_at
 
 
-def end_unpaid(case: Case, rental: Rental, since: datetime) -> Ended:
-    """An unpaid rental ends: its invoices expire first, and the end may count from the unpaid period's start."""
+def end_unpaid(case: Case, rental: Rental, rule: str = "unpaid-end", since: datetime | None = None) -> Ended:
+    """An unpaid rental ends, from `since` or now: all that is invoiced for it and not paid expires first."""
     for invoice in invoices.renewals_open(case, rental.number):
-        invoices.expiry(case, invoice, "rental ended", "unpaid-end")
+        invoices.expiry(case, invoice, "rental ended", rule)
+    return end_rental(case, rental, UNPAID, rule, since)
+
+
+def end_after_grace(case: Case, rental: Rental, since: datetime) -> Ended:
+    """Unpaid since `since` for as long as is allowed; the end may count from the unpaid period's start."""
     from_start = case.regulations.unpaid_end_counts_from == "period_start"
-    return end_rental(case, rental, UNPAID, "unpaid-end", since if from_start else None)
+    return end_unpaid(case, rental, since=since if from_start else None)
 
 
 def end_with_last_rental(case: Case, reason: str, effective_at: datetime) -> None:

@@ -68,7 +68,7 @@ def _unpaid(case: Case, rental: Rental, bill: Bill) -> bool:
     policy = case.regulations.unpaid_renewal
     if policy == "end":
         was = before(case)
-        ended = ending.end_rental(case, rental, ending.UNPAID, "unpaid-end")
+        ended = ending.end_unpaid(case, rental)
         if case.regulations.agreement_ends_with_last_rental:
             ending.end_with_last_rental(case, *ended)
         queue_if_freed(case, was)

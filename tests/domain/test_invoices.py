@@ -30,7 +30,7 @@ from tests.domain.controls import (
     terminate,
     tick,
 )
-from tests.domain.given import Step, Story, fact, given
+from tests.domain.given import Step, Story, catalogue, fact, given
 
 FUND = "EUR"
 
@@ -271,6 +271,26 @@ def test_an_unpaid_end_counted_in_days_withdraws_the_invoice_first() -> None:
         fact("rental-ended"),
         fact("agreement-terminated"),
         fact("personal-data-erased"),
+    ).outstanding("0.00")
+
+
+def test_a_rental_that_a_stricter_version_ends_takes_its_open_invoice_with_it() -> None:
+    # 1.00 of February's 4.72 was paid; in March the grace is gone, and so is what was owed for February.
+    story = illyvoip(german(), paid("7.47"), FEBRUARY, tick())
+    story.known = catalogue({"unpaid_renewal": "end"}, "illyvoip")
+    story.when(MARCH, tick()).then(
+        fact("invoice-expired", number=GERMAN, outstanding="3.72", returned="1.00"), fact("rental-ended", number=GERMAN)
+    ).balance("1.00").outstanding("0.00")
+
+
+def test_a_rental_that_ends_with_an_expired_invoice_owes_nothing_for_later_periods_either() -> None:
+    # February's invoice may wait for forty days, until 13 March; March's, of the same price, is open by then.
+    rules: dict[str, Any] = {"unpaid_invoice": "expires", "invoice_due_days": 40}
+    story = illyvoip(german(), paid("6.47"), MARCH, tick(), **rules)
+    story.when("2026-03-13 12:00", tick()).then(
+        fact("invoice-expired", outstanding="4.72", at="2026-03-13 00:00"),
+        fact("invoice-expired", outstanding="4.72", at="2026-03-13 00:00"),
+        fact("rental-ended", number=GERMAN, at="2026-03-13 00:00"),
     ).outstanding("0.00")
 
 

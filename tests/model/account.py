@@ -599,6 +599,7 @@ class Account:
             if invoice.owner in self.orders:
                 self.cancel(at, invoice.owner)
         elif invoice.owner in self.rentals:
+            self._expire_of(at, invoice.owner)
             self.end_rental(invoice.owner, at)
             if self.rules(at)["agreement_ends_with_last_rental"]:
                 self.end_if_empty(at, at)
@@ -615,11 +616,15 @@ class Account:
         since = self._unpaid_since(rental)
         assert since is not None
         dated = since if self.rules(at)["unpaid_end_counts_from"] == "period_start" else at
+        self._expire_of(at, rental)
+        self.end_rental(rental, dated)
+        return dated
+
+    def _expire_of(self, at: Instant, rental: Rental) -> None:
+        """Withdraws all that is open of the rental: before an unpaid end, or a new invoice in its place."""
         for invoice in self.books.invoices:
             if invoice.owner is rental and invoice.outstanding > 0:
                 self.expire(at, invoice)
-        self.end_rental(rental, dated)
-        return dated
 
     def end_rental(self, rental: Rental, dated: Instant) -> None:
         """`rental-ended`, its waiting item gone."""
@@ -735,6 +740,7 @@ class Account:
         elif then == "continue" and self.invoices:
             self.grant(at, rental, self.included(at))
         elif then == "end":
+            self._expire_of(at, rental)
             self.end_rental(rental, at)
             self.pay_queue(at)
         return then == "end"
@@ -755,9 +761,7 @@ class Account:
         since = at
         if rental.suspended:
             since = self._unpaid_since(rental) or at
-            for old in self.books.invoices:
-                if old.owner is rental and old.outstanding > 0:
-                    self.expire(at, old)
+            self._expire_of(at, rental)
         rental.paid_until = period_end(self.zone, at)
         was_suspended = rental.suspended
         invoice = self.issue(at, rental, quote)
