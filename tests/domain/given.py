@@ -95,6 +95,12 @@ def catalogue(rules: Rules | None = None, regulations: str = "telnexx", tariffs:
     return built
 
 
+def amended(known: Catalogue, regulations: str, since: datetime, **rules: Any) -> Catalogue:
+    """`known` with one more version of `regulations`, `rules` changed, in force from `since` on."""
+    head = {"regulations": regulations, "version": f"since {since.isoformat()}"}
+    return evolve_catalogue(known, initial({**head, **known.documents[regulations], **rules}, since))
+
+
 @dataclass(slots=True)
 class ListedPast:
     """What a list of facts still answers."""

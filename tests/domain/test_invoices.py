@@ -30,7 +30,7 @@ from tests.domain.controls import (
     terminate,
     tick,
 )
-from tests.domain.given import Step, Story, catalogue, fact, given
+from tests.domain.given import Step, Story, amended, catalogue, fact, given, instant
 
 FUND = "EUR"
 
