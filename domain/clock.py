@@ -142,7 +142,7 @@ def invoice_expiry(case: Case) -> None:
 
 def _end_expired_rental(case: Case, invoice: Invoice) -> None:
     rental = case.state.rentals.get(invoice.number)
-    if invoice.renewal and rental is not None:
+    if rental is not None and invoice.is_of_rental(rental.number):
         ended = ending.end_unpaid(case, rental, "expiry")
         if case.regulations.agreement_ends_with_last_rental:
             ending.end_with_last_rental(case, *ended)
@@ -154,7 +154,7 @@ def unpaid_rentals(state: Subscriber) -> list[tuple[Rental, datetime]]:
     for rental in state.rentals.values():
         since = rental.unpaid_since
         if since is None and state.invoices:
-            issued = [one.issued_at for one in state.invoices.values() if one.renewal and one.number == rental.number]
+            issued = [one.issued_at for one in state.invoices.values() if one.is_of_rental(rental.number)]
             since = min(issued, default=None)
         if since is not None:
             unpaid.append((rental, since))

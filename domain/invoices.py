@@ -77,7 +77,9 @@ def settled(case: Case, invoice: Invoice) -> None:
             connect(case, order)
         return
     rental = case.state.rentals.get(invoice.number)
-    if invoice.renewal and rental is not None and rental.suspended and not renewals_open(case, invoice.number):
+    if rental is None or not invoice.is_of_rental(rental.number):
+        return
+    if rental.suspended and not renewals_open(case, rental.number):
         if invoice.period_end > case.effective_at:
             grant_for_invoice(case, invoice)
         case.record(RentalResumed(number=invoice.number), "suspension")
@@ -92,7 +94,7 @@ def grant_for_invoice(case: Case, invoice: Invoice) -> None:
 
 def renewals_open(case: Case, number: str) -> list[Invoice]:
     """The unpaid invoices of a rental's renewals, the oldest first."""
-    return [one for one in case.state.invoices.values() if one.renewal and one.number == number]
+    return [one for one in case.state.invoices.values() if one.is_of_rental(number)]
 
 
 def expiry(case: Case, invoice: Invoice, reason: str, rule: str = "expiry") -> None:

@@ -194,6 +194,12 @@ class Invoice:
     total: Money
     outstanding: Money
     paid: Takes = ()
+    ended: bool = False
+    """Its rental has ended. It stays owed, but says nothing about a later rental of the same number."""
+
+    def is_of_rental(self, number: str) -> bool:
+        """Whether it demands a period of the rental that has `number` now."""
+        return self.renewal and not self.ended and self.number == number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -523,7 +529,11 @@ def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Sub
             rentals = {number: rental for number, rental in state.rentals.items() if number != fact.number}
             queue = tuple(item for item in state.queue if item.number != fact.number)
             replacements = {number: one for number, one in state.replacements.items() if number != fact.number}
-            return replace(state, rentals=rentals, queue=queue, replacements=replacements)
+            invoices = {
+                key: replace(one, ended=True) if one.is_of_rental(fact.number) else one
+                for key, one in state.invoices.items()
+            }
+            return replace(state, rentals=rentals, queue=queue, replacements=replacements, invoices=invoices)
         case VerificationPassed():
             return _standing(state, verified=True)
         case AgreementConcluded():
@@ -755,7 +765,7 @@ def _renumbered(state: Subscriber, fact: NumberReplaced) -> Subscriber:
         rentals={new if key == old else key: rental if key == old else one for key, one in state.rentals.items()},
         queue=tuple(replace(item, number=new) if item.number == old else item for item in state.queue),
         invoices={
-            key: replace(invoice, number=new) if invoice.number == old else invoice
+            key: replace(invoice, number=new) if invoice.is_of_rental(old) else invoice
             for key, invoice in state.invoices.items()
         },
     )

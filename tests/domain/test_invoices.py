@@ -5,6 +5,7 @@ from typing import Any
 from domain.catalogue import evolve_catalogue
 from domain.publishing import initial
 from tests.domain.controls import (
+    APRIL,
     BELGRADE,
     BERLIN,
     DUTCH,
@@ -14,6 +15,7 @@ from tests.domain.controls import (
     NEW_YEAR,
     NOON,
     administrative,
+    announce,
     autorenew,
     call,
     cancel,
@@ -292,6 +294,21 @@ def test_a_rental_that_ends_with_an_expired_invoice_owes_nothing_for_later_perio
         fact("invoice-expired", outstanding="4.72", at="2026-03-13 00:00"),
         fact("rental-ended", number=GERMAN, at="2026-03-13 00:00"),
     ).outstanding("0.00")
+
+
+def test_what_an_ended_rental_owes_stays_owed_when_another_takes_its_number() -> None:
+    # 7.08 with the connection fee, and 4.72; February's 4.72 each are open when one number is given back.
+    history = (german(), order("+493012345679", "did.de"), paid("11.80"), FEBRUARY, release(GERMAN))
+    story = illyvoip(*history, "2026-03-02 12:00", tick(), at=NEW_YEAR, unpaid_renewal="suspend")
+    story.when(announce("2026-03-03", GERMAN, "+493012345679")).then(fact("number-replacement-announced"))
+    story.when("2026-03-31 12:00", tick()).then(fact("number-replaced", new_number=GERMAN)).outstanding("9.44")
+    story.when(APRIL, tick()).then(
+        fact("invoice-expired", outstanding="4.72"),
+        fact("invoice-issued", number=GERMAN, total="4.72", period=(APRIL, "2026-05-01 00:00")),
+        fact("periodic-service-charged"),
+        fact("tax-charged"),
+        fact("rental-suspended", number=GERMAN),
+    ).outstanding("9.44")
 
 
 def test_a_number_suspended_for_its_invoice_is_resumed_when_it_is_paid() -> None:
