@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from domain.catalogue import evolve_catalogue
-from domain.publishing import initial
 from tests.domain.controls import (
     APRIL,
     BELGRADE,
@@ -22,7 +20,6 @@ from tests.domain.controls import (
     deposit,
     dispute,
     messages,
-    moment,
     order,
     plan_change,
     register,
@@ -146,9 +143,8 @@ def test_an_invoice_without_a_time_to_pay_never_expires() -> None:
 def test_an_invoice_stays_open_where_the_version_that_it_was_issued_under_says_so() -> None:
     # Both are due on 11 January; ten days of version 1, which lets invoices stand, seven of version 2, which does not.
     story = illyvoip(german(), at=NEW_YEAR, invoice_due_days=10)
-    later = {"invoice_due_days": 7, "unpaid_invoice": "expires", "regulations": "illyvoip", "version": "2"}
-    second = initial({**story.known.documents["illyvoip"], **later}, moment("2026-01-03 00:00", BELGRADE))
-    story.known = evolve_catalogue(story.known, second)
+    later = instant("2026-01-03 00:00", BELGRADE)
+    story.known = amended(story.known, "illyvoip", later, unpaid_invoice="expires", invoice_due_days=7)
     story.when("2026-01-04 00:00", order("site-1", "hosting"))
     story.when("2026-01-11 00:00:01", tick()).then(
         fact("invoice-expired", number="site-1", at="2026-01-11 00:00"), fact("order-cancelled", number="site-1")
