@@ -7,7 +7,7 @@ from infra.cli.failures import Unusable
 from infra.cli.opening import opened
 from infra.cli.options import Asked, examples, json_option, name_argument, source_options
 from infra.cli.output import print_fields, print_json, print_line, print_table, stdout
-from infra.explain.invoices import InvoiceDocument, NotAnInvoice, invoice_document, printed
+from infra.explain.invoices import InvoiceDocument, NotAnInvoice, invoice_document, printed, what_became_of
 from infra.views.source import Source
 
 
@@ -69,10 +69,6 @@ def show(invoice: InvoiceDocument) -> None:
     rows = [(line.what, line.arithmetic, line.charge, line.amount) for line in invoice.lines]
     if invoice.tax_words is not None:
         rows.append((invoice.tax_words, "", "", invoice.tax))
-    rows += [
-        ("Total", "", "", invoice.total),
-        ("Taken back", "", "", invoice.reversed),
-        ("Paid", "", "", invoice.paid),
-        ("Outstanding", "", "", invoice.outstanding),
-    ]
+    rows.append(("Total", "", "", invoice.total))
+    rows += [(name, "", "", amount) for name, amount in what_became_of(invoice)]
     print_table(("what", "arithmetic", "fact", f">{invoice.currency}"), rows)

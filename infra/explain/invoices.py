@@ -50,7 +50,12 @@ class InvoiceDocument:
     tax_words: str | None
     total: str
     reversed: str
+    """What disputes and refunds took back of its charges, with the tax."""
+    withdrawn: str
+    """What was still charged when the invoice was withdrawn."""
     paid: str
+    returned: str
+    """What of `paid` went back to the balance: outstanding = total − reversed − withdrawn − paid + returned."""
     outstanding: str
     status: str
 
@@ -73,7 +78,10 @@ def invoice_document(past: Past, invoice_id: str, *, holder: str, regulations: s
     ids = {one.id for one in charges}
     back = [one.fact for one in since if isinstance(one.fact, ChargeReversed) and one.fact.charge in ids]
     expired = next((one.fact for one in charges if isinstance(one.fact, InvoiceExpired)), None)
-    outstanding = zero if expired else fact.total - paid - _sum(zero, (one.lowered for one in back))
+    taken_back = _sum(zero, (one.amount + one.tax for one in back))
+    withdrawn = _sum(zero, (line.amount for line in expired.withdrawn)) if expired else zero
+    returned = _sum(zero, (one.credited for one in back)) + (expired.returned if expired else zero)
+    outstanding = fact.total - taken_back - withdrawn - paid + returned
     return InvoiceDocument(
         id=invoice_id,
         subscriber=place[0],
@@ -88,8 +96,10 @@ def invoice_document(past: Past, invoice_id: str, *, holder: str, regulations: s
         tax=str(fact.tax),
         tax_words=next((_tax_words(one.fact) for one in charges if isinstance(one.fact, TaxCharged)), None),
         total=str(fact.total),
-        reversed=str(_sum(zero, (one.amount + one.tax for one in back))),
+        reversed=str(taken_back),
+        withdrawn=str(withdrawn),
         paid=str(paid),
+        returned=str(returned),
         outstanding=str(outstanding),
         status=_status(expired, outstanding),
     )
@@ -121,6 +131,18 @@ def _lines(charges: list[Recorded]) -> list[InvoiceLine]:
 
 def _tax_words(tax: TaxCharged) -> str:
     return f"{tax.name} {per_cent(tax.rate)} of {tax.base}"
+
+
+def what_became_of(invoice: InvoiceDocument) -> tuple[tuple[str, str], ...]:
+    """What is between the total and what is outstanding, each with its sign; what did not happen is left out."""
+    changes = (
+        ("Taken back", invoice.reversed, "-"),
+        ("Withdrawn", invoice.withdrawn, "-"),
+        ("Paid", invoice.paid, "-"),
+        ("Returned to the balance", invoice.returned, ""),
+    )
+    happened = tuple((name, f"{sign}{amount}") for name, amount, sign in changes if amount.strip("0."))
+    return (*happened, ("Outstanding", invoice.outstanding))
 
 
 def _status(expired: InvoiceExpired | None, outstanding: Money) -> str:

@@ -5,7 +5,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from infra.explain.invoices import InvoiceDocument, printed
+from infra.explain.invoices import InvoiceDocument, printed, what_became_of
 
 
 def page(invoice: InvoiceDocument) -> str:
@@ -32,8 +32,7 @@ def _row(what: str, note: str, entry: str, amount: str) -> str:
 
 
 def _after(invoice: InvoiceDocument) -> list[str]:
-    parts = (("Taken back", invoice.reversed), ("Paid", invoice.paid), ("Outstanding", invoice.outstanding))
     return [
-        f'<tr class="after"><td>{name}</td><td></td><td class="amount">{escape(amount)}</td></tr>'
-        for name, amount in parts
+        f'<tr class="after"><td>{name}</td><td></td><td class="amount">{escape(amount.replace("-", "−"))}</td></tr>'
+        for name, amount in what_became_of(invoice)
     ]

@@ -1,6 +1,7 @@
 """`subledger invoice`: what a subscriber under invoices gets to see (illyvoip/advance-invoices, illyvoip/tax)."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,48 @@ def test_an_upheld_dispute_lowers_what_is_outstanding_first(folder: Path) -> Non
     assert (outcome["balance"], outcome["outstanding"]) == ("2.35", "0.00")
     shown = json.loads(ask(folder, "s-1/4", "--json"))
     assert (shown["reversed"], shown["outstanding"], shown["status"]) == ("2.36", "0.00", "paid")
+    assert_adds_up(shown)
+    # 6.62 − 2.36 − 6.61 = −2.35, which is in the account again.
+    assert amounts(ask(folder, "s-1/4")) == {
+        "Total": "6.62",
+        "Taken back": "-2.36",
+        "Paid": "-6.61",
+        "Returned to the balance": "2.35",
+        "Outstanding": "0.00",
+    }
+    assert '<td>Returned to the balance</td><td></td><td class="amount">2.35</td>' in ask(folder, "s-1/4", "--html")
+
+
+def test_an_invoice_that_was_withdrawn_says_where_its_payment_went(folder: Path) -> None:
+    asked = {"id": "c-9", "type": "ReleaseNumber", "subscriber": "s-1", "at": "2026-01-18T10:00:00+01:00"}
+    with EmbeddedLedger(folder) as ledger:
+        writer = ledger.writer()
+        outcome = writer.execute({**asked, "actor": "desk", "data": {"number": "+4930555001"}})
+        writer.commit()
+    assert outcome["balance"] == "6.61"
+    shown = json.loads(ask(folder, "s-1/4", "--json"))
+    assert (shown["withdrawn"], shown["paid"], shown["returned"], shown["outstanding"]) == (
+        "6.62",
+        "6.61",
+        "6.61",
+        "0.00",
+    )
+    assert_adds_up(shown)
+    assert amounts(ask(folder, "s-1/4"))["Returned to the balance"] == "6.61"
+
+
+def assert_adds_up(shown: dict[str, Any]) -> None:
+    """Total, what was taken off it, and what is outstanding, as a reader adds them up."""
+    lowered = Decimal(shown["reversed"]) + Decimal(shown["withdrawn"]) + Decimal(shown["paid"])
+    assert Decimal(shown["total"]) - lowered + Decimal(shown["returned"]) == Decimal(shown["outstanding"])
+
+
+def amounts(table: str) -> dict[str, str]:
+    """The lines from the total on, as the table for people shows them."""
+    lines = table.splitlines()
+    total = next(index for index, line in enumerate(lines) if line.startswith("Total"))
+    parts = (line.rsplit(maxsplit=1) for line in lines[total:])
+    return {name.strip(): amount for name, amount in parts}
 
 
 def test_the_page_to_print_escapes_what_comes_from_the_ledger(folder: Path) -> None:
