@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from domain import facts as f
-from domain.facts import Calculation, Fact
+from domain.facts import Calculation, Fact, Line, Takes
 from domain.money import MINOR_DIGITS, Money, decimal_places, format_decimal, minor_unit
 from infra.explain.words import counted, money
 
@@ -11,7 +11,7 @@ SHOWN_DECIMALS = 4
 """Decimals of a value before its rounding, where it does not end there."""
 
 
-def arithmetic(fact: Fact) -> tuple[str, ...]:  # noqa: C901, PLR0911 - one match over the facts that were computed
+def arithmetic(fact: Fact) -> tuple[str, ...]:  # noqa: C901, PLR0911, PLR0912 - one match over the facts computed
     """One line per step; none for a fact that nothing was computed for."""
     match fact:
         case f.PeriodicServiceCharged() | f.ConnectionFeeCharged() | f.AdministrativeServiceCharged():
@@ -25,7 +25,9 @@ def arithmetic(fact: Fact) -> tuple[str, ...]:  # noqa: C901, PLR0911 - one matc
         case f.TaxCharged():
             return (f"{fact.base} × {fact.rate} = {money(fact.amount)}{_rounding(Fraction(fact.rate), fact)}",)
         case f.RemainingTermCharged():
-            return (f"{fact.price} × {fact.periods} = {money(fact.amount)}",)
+            return (f"{fact.price} × {fact.periods} = {money(fact.amount)}", *_owed(fact.amount, fact.paid_from))
+        case f.DepositReversed():
+            return _owed(fact.amount, fact.paid_from)
         case f.CompensationGranted():
             return (f"cap {fact.cap}, granted before {fact.granted_before}, now {money(fact.amount)}",)
         case f.RefundDue():
@@ -98,13 +100,32 @@ def _usage(fact: f.UsageCharged) -> tuple[str, ...]:
 
 
 def _refund_due(fact: f.RefundDue) -> tuple[str, ...]:
-    lines = tuple(
-        f"{line.label}{f' {line.lot or line.charge}' if line.lot or line.charge else ''}: {line.amount}"
-        for line in fact.lines
-    )
+    """The lines that it is made of, what stays charged for third parties, and the sum of the former."""
+    if not fact.lines:
+        return ()
+    lines = tuple(_refund_line(line) for line in fact.lines)
+    whole = fact.fee
+    for line in fact.lines:
+        whole = whole if line.charge else whole + line.amount
+    rounding = " (rounded down)" if whole - fact.fee != fact.amount else ""
     if fact.fee:
-        return (*lines, f"{fact.amount + fact.fee} − {fact.fee} fee = {money(fact.amount)}")
-    return (*lines, f"together {money(fact.amount)}") if lines else ()
+        return (*lines, f"{whole} − {fact.fee} fee = {money(fact.amount)}{rounding}")
+    return (*lines, f"together {money(fact.amount)}{rounding}")
+
+
+def _refund_line(line: Line) -> str:
+    if line.charge:
+        return f"{line.label} {line.charge}: {line.amount}, which stays charged"
+    return f"{line.label}{f' {line.lot}' if line.lot else ''}: {line.amount}"
+
+
+def _owed(amount: Money, paid_from: Takes) -> tuple[str, ...]:
+    """What a debit takes below zero, which no lot pays; none where the lots paid it all."""
+    taken = amount.zero()
+    for take in paid_from:
+        taken = taken + take.amount
+    rest = amount - taken
+    return (f"{taken} that was left + {rest} owed = {money(amount)}",) if rest else ()
 
 
 def _reversed(fact: f.ChargeReversed) -> tuple[str, ...]:

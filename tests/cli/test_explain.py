@@ -11,7 +11,11 @@ from domain.facts import (
     AdministrativeServiceCharged,
     Calculation,
     ConnectionFeeCharged,
+    DepositReversed,
+    Line,
     PeriodicServiceCharged,
+    RefundDue,
+    Take,
     UsageCharged,
 )
 from domain.money import Money
@@ -28,6 +32,7 @@ from infra.explain.own_rules import OWN_RULES
 from infra.explain.words import words
 
 KYIV = ZoneInfo("Europe/Kyiv")
+OWED = ("2.20 that was left + 17.80 owed = 20.00 USD",)
 SUM = re.compile(r"^(?P<sum>[0-9.×÷()+ −]+) = (?:(?P<before>[0-9.]+)…, half-up to 0.01: )?(?P<amount>[0-9.]+) USD")
 
 
@@ -65,6 +70,60 @@ def charged(amount: str, **calculation: object) -> PeriodicServiceCharged:
 )
 def test_the_arithmetic_of_a_periodic_charge(fact: PeriodicServiceCharged, line: str) -> None:
     assert arithmetic(fact) == (line,)
+
+
+def usd(amount: str) -> Money:
+    return Money.parse(amount, "USD")
+
+
+def refunded(balance: str, fee: str, amount: str) -> RefundDue:
+    """Money back where a domain, which a third party was paid for, stays charged (hexaserv/domain-deduction)."""
+    return RefundDue(
+        refund="s-1/9",
+        amount=usd(amount),
+        fee=usd(fee),
+        lines=(
+            Line(label="balance", amount=usd(balance)),
+            Line(label="processing fee", amount=-usd(fee)),
+            Line(label="third party: domain", charge="s-1/8", amount=usd("10.45")),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fact", "last"),
+    [
+        (refunded("19.55", "0.00", "19.55"), "together 19.55 USD"),
+        (refunded("19.555", "0.00", "19.55"), "together 19.55 USD (rounded down)"),
+        (refunded("19.41", "2.00", "17.41"), "19.41 − 2.00 fee = 17.41 USD"),
+        (refunded("9.964", "2.00", "7.96"), "9.964 − 2.00 fee = 7.96 USD (rounded down)"),
+    ],
+)
+def test_what_stays_charged_for_a_third_party_is_no_part_of_a_refund(fact: RefundDue, last: str) -> None:
+    *_, third_party, together = arithmetic(fact)
+    assert third_party == "third party: domain s-1/8: 10.45, which stays charged"
+    assert together == last
+
+
+@pytest.mark.parametrize(
+    ("left", "lines"),
+    [
+        ((), ("0.00 that was left + 20.00 owed = 20.00 USD",)),
+        (("2.20",), OWED),
+        (("0.20", "2.00"), OWED),
+        (("20.00",), ()),
+    ],
+)
+def test_a_chargeback_says_what_of_it_is_owed(left: tuple[str, ...], lines: tuple[str, ...]) -> None:
+    reversed_ = DepositReversed(
+        deposit="s-1/3",
+        reference="p-1",
+        amount=usd("20.00"),
+        method="card",
+        ground="fraud",
+        paid_from=tuple(Take(lot=f"s-1/{version}", amount=usd(amount)) for version, amount in enumerate(left, 5)),
+    )
+    assert arithmetic(reversed_) == lines
 
 
 def test_the_arithmetic_of_every_charge_of_a_quarter_adds_up(quarter: Path) -> None:
