@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 WIDEST_COLUMNS = 100
-SHORT_COLUMNS = 24
-"""What is no longer than this is not folded: an instant with its zone's hours fits."""
+SHORT_COLUMNS = 25
+"""What is no longer than this is not folded: an instant with its offset fits."""
 GAP_COLUMNS = 3
 """Between two columns of a table."""
 

@@ -37,8 +37,10 @@ def money(amount: Money) -> str:
 
 
 def local(instant: datetime, zone: Zone) -> str:
-    """`2026-01-05 12:00:00` on the clock of `zone`."""
-    return instant.astimezone(zone).replace(tzinfo=None).isoformat(" ", "seconds")
+    """`2026-01-05 12:00:00` on the clock of `zone`; with its offset, `+03:00`, in an hour that comes twice."""
+    there = instant.astimezone(zone)
+    shown_twice = there.replace(fold=0).utcoffset() != there.replace(fold=1).utcoffset()
+    return (there if shown_twice else there.replace(tzinfo=None)).isoformat(" ", "seconds")
 
 
 def day(instant: datetime, zone: Zone) -> str:

@@ -109,6 +109,25 @@ def test_the_catalogue_is_in_effect_from_a_midnight_of_its_own_zone(call: Call, 
     assert "from 2023-12-31 22:00:00 (UTC)" in call("why", "catalogue/4", "--ledger", made).out
 
 
+def test_an_hour_that_the_clock_shows_twice_is_told_with_its_offset(call: Call, tmp_path: Path) -> None:
+    """On 25 October 2026 Kyiv's clocks go from 04:00 back to 03:00."""
+
+    def deposit(index: int, at: str) -> dict[str, object]:
+        paid = {"amount": "1.00", "currency": "USD", "method": "card", "reference": f"r-{index}"}
+        return {**REGISTERED, "id": f"c-{index}", "type": "CreditDeposit", "at": at, "data": paid}
+
+    instants = ("02:59:59+03:00", "03:30:00+03:00", "03:10:00+02:00", "04:00:00+02:00")
+    paid = [deposit(index, f"2026-10-25T{at}") for index, at in enumerate(instants, 2)]
+    file = commands(tmp_path, REGISTERED, *paid)
+    assert call("run", file, "--ledger", tmp_path / "l").code == 0
+    told = ["02:59:59 ", "03:30:00+03:00 ", "03:10:00+02:00 ", "04:00:00 "]
+    subscriber = str(REGISTERED["subscriber"])
+    for verb in ("statement", "timeline"):
+        lines = [line for line in call(verb, subscriber, "--ledger", tmp_path / "l").out.splitlines() if "r-" in line]
+        assert [of_day for line in lines for of_day in told if f"2026-10-25 {of_day}" in line] == told
+    assert "03:10:00+02:00 (Europe/Kyiv)" in call("why", "c-4", "--ledger", tmp_path / "l").out
+
+
 def test_one_is_not_many(call: Call, tmp_path: Path) -> None:
     file = commands(tmp_path, REGISTERED)
     assert call("run", file, "--ledger", tmp_path / "ledger").err.startswith("1 command: 1 accepted, ")
