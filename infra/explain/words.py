@@ -123,11 +123,11 @@ def words(fact: Fact, zone: Zone) -> str:  # noqa: C901, PLR0911, PLR0912, PLR09
         case f.UsageCharged():
             return _usage(fact)
         case f.UsageCutOff():
-            return f"{fact.usage} cut off: the next minute at {money(fact.rate)} could not be paid"
+            return f"{fact.usage} of {fact.number} cut off: the next minute at {money(fact.rate)} could not be paid"
         case f.IncludedUnitsGranted():
-            return f"{_included(fact.units)} of {fact.service} for {period(fact.period, zone)}"
+            return f"{_included(fact.units)} of {fact.service} for {fact.number}, {period(fact.period, zone)}"
         case f.IncludedUnitsLapsed():
-            return f"{_included(fact.units)} of {fact.service} lapsed"
+            return f"{_included(fact.units)} of {fact.service} for {fact.number} lapsed"
         case f.TaxCharged():
             return f"{fact.name} {per_cent(fact.rate)} on {money(fact.base)}: {money(fact.amount)}"
         case f.InvoiceIssued():
@@ -135,7 +135,7 @@ def words(fact: Fact, zone: Zone) -> str:  # noqa: C901, PLR0911, PLR0912, PLR09
         case f.PaymentAllocated():
             return f"{money(fact.amount)} applied to invoice {fact.invoice}"
         case f.InvoiceExpired():
-            return f"Invoice {fact.invoice} withdrawn: {fact.reason}"
+            return f"Invoice {fact.invoice} for {fact.number} withdrawn: {fact.reason}"
         case f.PlanChangeScheduled():
             return f"Change from {fact.from_plan} to {fact.plan} scheduled for {local(fact.takes_effect_at, zone)}"
         case f.PlanChangeWithdrawn():
@@ -222,7 +222,8 @@ def _deposit_credited(fact: f.DepositCredited) -> str:
 def _administrative_service_charged(fact: f.AdministrativeServiceCharged) -> str:
     times = f" × {fact.quantity}" if fact.quantity != 1 else ""
     ground = f" ({fact.ground})" if fact.ground else ""
-    return f"{money(fact.amount)} for {fact.service}{times}{ground}"
+    number = f" of {fact.number}" if fact.number else ""
+    return f"{money(fact.amount)} for {fact.service}{number}{times}{ground}"
 
 
 def _periodic_service_charged(fact: f.PeriodicServiceCharged, zone: Zone) -> str:
@@ -255,4 +256,4 @@ def _usage(fact: f.UsageCharged) -> str:
     what = counted(fact.units or 0, "unit") if fact.minutes is None else counted(fact.minutes, "minute")
     included = f", {fact.included} of them included" if fact.included else ""
     ended = " (ended)" if fact.ended and fact.minutes is not None else ""
-    return f"{what} of {fact.service}{included}: {money(fact.amount)}, {fact.usage}{ended}"
+    return f"{what} of {fact.service} for {fact.number}{included}: {money(fact.amount)}, {fact.usage}{ended}"

@@ -187,3 +187,12 @@ def test_every_stored_example_has_words(example: Path) -> None:
     assert said
     assert not said.endswith(".")
     assert "None" not in said
+
+
+@pytest.mark.parametrize(
+    "example", sorted((Path(__file__).parents[1] / "codec" / "examples").glob("*.json")), ids=lambda file: file.stem
+)
+def test_what_happened_to_a_number_names_it(example: Path) -> None:
+    fact = codec.decode(example.read_bytes()).recorded.fact
+    number = getattr(fact, "number", None)
+    assert number is None or number in words(fact, KYIV)
