@@ -210,9 +210,10 @@ def _forbidden(case: Case, request: object) -> Refusal | None:
     if standing.ended and not isinstance(request, AFTER_THE_END):
         return Refusal(code=Code.AGREEMENT_TERMINATED, message="the agreement has ended")
     if not standing.concluded and isinstance(request, ONLY_AFTER_CONCLUSION):
-        return Refusal(
-            code=Code.NOT_VERIFIED, message="the agreement is not concluded: verification or funds are missing"
+        missing = " and ".join(
+            name for name, there in (("verification", standing.verified), ("funds", standing.funded)) if not there
         )
+        return Refusal(code=Code.NOT_VERIFIED, message=f"the agreement is not concluded; missing: {missing}")
     return None
 
 

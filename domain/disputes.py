@@ -8,9 +8,10 @@ from domain.commands import OpenDispute, ResolveDispute
 from domain.facts import DisputeOpened, DisputeResolved
 from domain.invoices import oldest_invoice_first, settled
 from domain.money import Money
+from domain.periods import local_text
 from domain.queue import queue
 from domain.refunds import pay_out_raise
-from domain.refusals import Code, Refusal
+from domain.refusals import Code, Refusal, counted
 
 
 def dispute(case: Case, request: OpenDispute) -> Refusal | None:
@@ -19,9 +20,11 @@ def dispute(case: Case, request: OpenDispute) -> Refusal | None:
     if charge is None:
         return Refusal(code=Code.UNKNOWN_CHARGE, message=f"{request.charge} is no charge of this account")
     hours = case.regulations.dispute_hours
-    if hours is not None and case.now > charge.recorded.effective_at + timedelta(hours=hours):
+    if hours is not None and case.now > (last := charge.recorded.effective_at + timedelta(hours=hours)):
         return Refusal(
-            code=Code.DISPUTE_WINDOW_CLOSED, message=f"the {hours} hours to dispute {request.charge} are over"
+            code=Code.DISPUTE_WINDOW_CLOSED,
+            message=f"{request.charge} could be disputed for {counted(hours, 'hour')}, "
+            f"until {local_text(last, case.zone)}",
         )
     if any(one.charge == request.charge for one in case.state.disputes.values()):
         return Refusal(code=Code.ALREADY_DISPUTED, message=f"{request.charge} was disputed before")

@@ -8,7 +8,7 @@ from domain.documents import is_e164
 from domain.facts import NumberReplaced, NumberReplacementAnnounced
 from domain.orders import charge_administrative, number_already_rented, services_suspended, unknown_number
 from domain.periods import local_date, start_of_day
-from domain.refusals import Code, Malformed, Refusal
+from domain.refusals import Code, Malformed, Refusal, notice
 from domain.state import pass_replacements, taken
 
 DID = "did."
@@ -60,7 +60,7 @@ def replacement_notice(case: Case, request: AnnounceNumberReplacement) -> Refusa
     return Refusal(
         code=Code.NOTICE_TOO_SHORT,
         rule="replacement",
-        message=f"{days} days' notice is needed; {earliest} is the first day possible",
+        message=f"{notice(days)} is needed; {earliest} is the first day possible",
         earliest=start_of_day(earliest, case.zone),
     )
 

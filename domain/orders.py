@@ -24,7 +24,7 @@ from domain.prices import (
     proration,
     with_tax,
 )
-from domain.queue import affordable, available, before, queue, queue_if_freed
+from domain.queue import affordable, before, queue, queue_if_freed, shortage
 from domain.refusals import Code, Refusal
 from domain.state import CHANNEL, Order, Rental
 from domain.values import maker
@@ -161,10 +161,7 @@ def insufficient_funds(case: Case, price: Money) -> Refusal | None:
     """What is paid at once needs the available balance: the balance less all that waits (telnexx/deposit)."""
     if affordable(case, price):
         return None
-    return Refusal(
-        code=Code.INSUFFICIENT_FUNDS,
-        message=f"{price} {price.currency} is needed, {available(case)} is available",
-    )
+    return Refusal(code=Code.INSUFFICIENT_FUNDS, message=shortage(case, price))
 
 
 def free_service(case: Case, service: str) -> Refusal | None:

@@ -16,7 +16,7 @@ from domain.orders import services_suspended
 from domain.periods import local_date, local_text, next_boundary, start_of_day
 from domain.prices import connection_fee, plan_in_force, with_tax
 from domain.queue import affordable
-from domain.refusals import Code, Refusal
+from domain.refusals import Code, Refusal, notice
 from domain.state import CHANNEL, Order, Rental
 
 
@@ -53,10 +53,10 @@ def unknown_plan(case: Case, plan: str) -> Refusal | None:
 
 def plan_change_notice(case: Case, deadline: datetime, earliest: datetime) -> Refusal:
     """The notice was too short for this period's end (telnexx/plan-change-notice)."""
-    days = case.regulations.plan_change_notice_days
+    needed = notice(case.regulations.plan_change_notice_days)
     return Refusal(
         code=Code.NOTICE_TOO_SHORT,
-        message=f"{days} days' notice before the period's end was needed, that was {local_text(deadline, case.zone)}",
+        message=f"{needed} before the period's end was needed, that was {local_text(deadline, case.zone)}",
         earliest=earliest,
     )
 

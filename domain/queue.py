@@ -31,6 +31,14 @@ def affordable(case: Case, price: Money) -> bool:
     return case.balance.units >= 0 and price <= available(case)
 
 
+def shortage(case: Case, price: Money) -> str:
+    """What is needed and what is there, with what waits for the balance: the reason of a refusal."""
+    left = available(case)
+    waiting = case.balance - left
+    sum_of = f": {case.balance} less {waiting} that waits" if waiting else ""
+    return f"{price} {price.currency} is needed, {left} is available{sum_of}"
+
+
 def queue(case: Case) -> None:
     """Pays what waits, from the head, and stops at the first item that cannot be paid whole."""
     if not case.state.standing.concluded or case.state.standing.ended:

@@ -24,9 +24,9 @@ from domain.facts import (
 )
 from domain.invoices import oldest_invoice_first
 from domain.money import Money, decimal_places, format_decimal, minor_unit
-from domain.periods import period_of, whole_periods
+from domain.periods import local_text, period_of, whole_periods
 from domain.prices import Listed, proration
-from domain.refusals import Code, Refusal
+from domain.refusals import Code, Refusal, counted
 from domain.rules import basis_of
 from domain.state import Lot, Rental, spend
 
@@ -162,11 +162,12 @@ def request_refund(case: Case, request: RequestRefund, end: Callable[[Case], Non
 
 def unused_deposits_refusal(case: Case) -> Refusal | None:
     """Why nothing is refunded of unused deposits; None where something is."""
-    if not case.state.profile.first_account or case.state.standing.in_breach:
+    waived = _eligibility_waived(case)
+    if waived is not None:
         return Refusal(
             code=Code.NOT_REFUNDABLE,
             rule="eligibility",
-            message="refunds are for first accounts without a violation",
+            message=f"refunds are for first accounts without a violation; {waived}",
         )
     if _sum(case, _refundable(case)).floor_minor().units > 0:
         return None
@@ -178,7 +179,19 @@ def unused_deposits_refusal(case: Case) -> Refusal | None:
             message=f"what is unused was paid by {methods}, which is credited for use and not refunded",
         )
     days = case.regulations.refund_days
-    return Refusal(code=Code.NOT_REFUNDABLE, message=f"nothing is left of deposits of the last {days} days")
+    since = "" if days is None else f" of the last {counted(days, 'day')}, since {_days_ago(case, days)}"
+    return Refusal(code=Code.NOT_REFUNDABLE, message=f"nothing is left of deposits{since}")
+
+
+def _eligibility_waived(case: Case) -> str | None:
+    """Why nothing of this account is refunded, whatever was paid in (illyvoip/first-account-only)."""
+    if not case.state.profile.first_account:
+        return "this is a further account"
+    return "there was a violation" if case.state.standing.in_breach else None
+
+
+def _days_ago(case: Case, days: int) -> str:
+    return local_text(case.effective_at - timedelta(days=days), case.zone)
 
 
 def unused_deposits(case: Case, request: RequestRefund) -> None:
@@ -273,8 +286,12 @@ def money_back_refusal(case: Case) -> Refusal | None:
     if first is None:
         return Refusal(code=Code.NOT_REFUNDABLE, message="nothing has been charged yet")
     days = case.regulations.refund_days
-    if days is not None and case.effective_at > first.recorded.effective_at + timedelta(days=days):
-        return Refusal(code=Code.NOT_REFUNDABLE, message=f"the {days} days from the first charge are over")
+    if days is not None and case.effective_at > (last := first.recorded.effective_at + timedelta(days=days)):
+        return Refusal(
+            code=Code.NOT_REFUNDABLE,
+            message=f"money was given back for {counted(days, 'day')} from the first charge, {first.id}, "
+            f"until {local_text(last, case.zone)}",
+        )
     return None
 
 

@@ -72,6 +72,16 @@ class Refusal:
     """Where waiting would help: the first instant at which the same request would be accepted or take effect."""
 
 
+def counted(count: int, one: str) -> str:
+    """`1 hour`, `72 hours`: a parameter of the regulations in a reason."""
+    return f"{count} {one if count == 1 else f'{one}s'}"
+
+
+def notice(days: int) -> str:
+    """`1 day's notice`, `14 days' notice`."""
+    return f"{days} day's notice" if days == 1 else f"{days} days' notice"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Malformed:
     """The command is not one that could be decided: `path` names the fault, nothing is recorded."""

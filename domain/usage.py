@@ -10,7 +10,7 @@ from domain.facts import UsageCharged, UsageCutOff
 from domain.money import Money
 from domain.orders import services_suspended, unknown_number
 from domain.prices import fine_tax, usage_price
-from domain.queue import available
+from domain.queue import available, shortage
 from domain.refusals import Code, Refusal
 from domain.state import Rental
 from domain.values import maker
@@ -94,10 +94,7 @@ def _units(case: Case, request: ReportUsage, rental: Rental, price: UsagePrice, 
     by_money = units - included
     cost = _with_tax(case, price.price * by_money)
     if by_money and not _affordable(case, cost):
-        return Refusal(
-            code=Code.INSUFFICIENT_FUNDS,
-            message=f"{cost} {cost.currency} is needed, {available(case)} is available",
-        )
+        return Refusal(code=Code.INSUFFICIENT_FUNDS, message=shortage(case, cost))
     _charge(case, request, price, tariff, included, by_money, ended=True, elapsed=None)
     return Metered(
         call=Call(elapsed_seconds=0, ended=True),
