@@ -13,6 +13,7 @@ from domain.catalogue import Catalogue
 from domain.commands import CATALOGUE_SUBJECT
 from domain.facts import Fact
 from domain.money import Money
+from domain.periods import local_text
 from domain.state import Subscriber
 from infra import codec
 from infra.views import calendar
@@ -560,9 +561,15 @@ class Views:
                 kind="number_rented_twice",
                 subject=number,
                 subscribers=(one, other),
-                message=f"{number} is rented by {one} and {other} at once",
+                message=f"{number} {self._rented_by(one, other, instant(since), optional_instant(until))}",
                 details={"since": instant(since), "until": optional_instant(until)},
             )
+
+    def _rented_by(self, one: str, other: str, since: datetime, until: datetime | None) -> str:
+        zone = self.time_zone(one)
+        if until is None:
+            return f"is rented by {one} and {other} at once since {local_text(since, zone)}"
+        return f"was rented by {one} and {other} at once, {local_text(since, zone)} to {local_text(until, zone)}"
 
     def _credited_twice(self) -> Iterator[Finding]:
         for reference, rows in groupby(

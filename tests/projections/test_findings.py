@@ -66,6 +66,9 @@ def test_a_number_rented_by_two_subscribers_at_once(desk: Desk) -> None:
     for name in ("s-1", "s-2"):
         desk.send(name, JANUARY, "OrderNumber", number="+380441234567", service="did.ua")
     assert desk.found("number_rented_twice") == [("+380441234567", ("s-1", "s-2"))]
+    with EmbeddedSource(desk.ledger.folder) as source:
+        (finding,) = Views(source).findings()
+    assert finding.message == f"+380441234567 is rented by s-1 and s-2 at once since {JANUARY}"
 
 
 def test_a_number_rented_by_one_after_the_other_is_in_order(desk: Desk) -> None:
@@ -91,6 +94,8 @@ def test_a_number_that_was_rented_twice_for_a_while_is_still_found(desk: Desk) -
         views = Views(source)
         (finding,) = views.findings()
         assert finding.details["until"] == views.number("+380441234567")[0].until
+        was = f"was rented by s-1 and s-2 at once, {JANUARY} to 2026-02-01T00:00:00+02:00"
+        assert finding.message == f"+380441234567 {was}"
 
 
 def test_a_reference_credited_to_two_subscribers(desk: Desk) -> None:
