@@ -76,6 +76,7 @@ class Statement:
     time_zone: str
     holder: str
     plan: str
+    """The one that held at the end of the span; the present one where the span has no end."""
     regulations: str
     start: datetime | None
     end: datetime | None
@@ -345,7 +346,7 @@ class Views:
             currency=currency,
             time_zone=time_zone,
             holder=holder,
-            plan=plan,
+            plan=plan if end is None else self._plan_until(end, subject, plan),
             regulations=regulations,
             start=start,
             end=end,
@@ -528,6 +529,13 @@ class Views:
         if subject == CATALOGUE_SUBJECT or next(iter(self._source.facts(subject)), None) is None:
             return ""
         return f": they never registered; what was refused them is in `subledger events {subject}`"
+
+    def _plan_until(self, end: datetime, subject: str, present: str) -> str:
+        """The plan that held until `end`: the one that the first change since then was from, else the present one."""
+        for change in self.plan_changes(subject):
+            if change.outcome == "changed" and change.settled_at is not None and change.settled_at >= end:
+                return change.from_plan
+        return present
 
     def _invoiced(self, regulations: str) -> bool:
         """Whether invoices are issued; a later version of the same regulations cannot change that."""

@@ -180,6 +180,20 @@ def test_a_statement_opens_where_the_one_before_closes(call: Call, quarter: Path
     assert parts[-1]["closing"] == call("balance", "s-001", "--json", "--ledger", quarter).rows[0]["balance"]
 
 
+def test_a_statement_names_the_plan_of_its_span(call: Call, quarter: Path) -> None:
+    """s-001 asked for another plan in January and got it with the first instant of February."""
+
+    def plan(*span: str) -> str:
+        return str(call("statement", "s-001", *span, "--json", "--ledger", quarter).rows[0]["plan"])
+
+    assert plan("--from", "2026-01-01", "--to", "2026-02-01") == "start"
+    assert plan("--to", "2026-02-01T00:00:01+02:00") == "business"
+    assert plan("--from", "2026-01-01") == "business", "a span without an end goes to the present"
+    shown = call("statement", "s-001", "--to", "2026-02-01", "--ledger", quarter).out
+    assert "plan start" in shown.splitlines()[0]
+    assert "<dd>start</dd>" in call("statement", "s-001", "--to", "2026-02-01", "--html", "--ledger", quarter).out
+
+
 def test_why_writes_the_arithmetic_of_a_charge_out(call: Call, quarter: Path) -> None:
     answer = call("why", "s-001/7", "--ledger", quarter)
     for words in (
