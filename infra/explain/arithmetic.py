@@ -21,7 +21,7 @@ def arithmetic(fact: Fact) -> tuple[str, ...]:  # noqa: C901, PLR0911, PLR0912 -
         case f.UsageCharged():
             return _usage(fact)
         case f.UsageCutOff():
-            return (f"{counted(fact.unpaid_minutes or 1, 'minute')} × {fact.rate} is more than was available",)
+            return (f"{_uncharged(fact)}the next minute at {money(fact.rate)} is more than was available",)
         case f.TaxCharged():
             return (f"{fact.base} × {fact.rate} = {money(fact.amount)}{_rounding(Fraction(fact.rate), fact)}",)
         case f.RemainingTermCharged():
@@ -96,7 +96,15 @@ def _usage(fact: f.UsageCharged) -> tuple[str, ...]:
     if fact.elapsed_seconds is None:
         return first, second
     new = "every minute begun counts, since the call has ended" if fact.ended else "minutes that are complete"
-    return f"{fact.elapsed_seconds} s so far; {counted(count or 0, unit)} not charged before ({new})", first, second
+    return (
+        f"{fact.elapsed_seconds} s so far; {counted(count or 0, unit)} charged with this report ({new})",
+        first,
+        second,
+    )
+
+
+def _uncharged(fact: f.UsageCutOff) -> str:
+    return f"{counted(fact.unpaid_minutes, 'minute')} not charged: " if fact.unpaid_minutes else ""
 
 
 def _refund_due(fact: f.RefundDue) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Explanations cover every fact, every rule and every charge, and their arithmetic adds up."""
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from domain.facts import (
     RefundDue,
     Take,
     UsageCharged,
+    UsageCutOff,
 )
 from domain.money import Money
 from domain.periods import month
@@ -124,6 +126,18 @@ def test_a_chargeback_says_what_of_it_is_owed(left: tuple[str, ...], lines: tupl
         paid_from=tuple(Take(lot=f"s-1/{version}", amount=usd(amount)) for version, amount in enumerate(left, 5)),
     )
     assert arithmetic(reversed_) == lines
+
+
+def test_a_call_that_was_cut_off_says_what_was_charged_of_it_and_what_was_not() -> None:
+    """1000 minutes were reported and 234 of them could be paid, 50 by what is included."""
+    report = {"number": "+380441234567", "usage": "call-1", "service": "voice.in", "elapsed_seconds": 60_000}
+    price = {"rate": usd("0.0125"), "tariff": "t"}
+    charge = UsageCharged(minutes=234, units=None, included=50, amount=usd("2.30"), ended=True, **report, **price)  # type: ignore[arg-type]
+    assert arithmetic(charge)[0].startswith("60000 s so far; 234 minutes charged with this report (")
+    cut_off = UsageCutOff(unpaid_minutes=766, **report, **price)  # type: ignore[arg-type]
+    reason = "the next minute at 0.0125 USD is more than was available"
+    assert arithmetic(cut_off) == (f"766 minutes not charged: {reason}",)
+    assert arithmetic(replace(cut_off, unpaid_minutes=0)) == (reason,)
 
 
 def test_the_arithmetic_of_every_charge_of_a_quarter_adds_up(quarter: Path) -> None:
