@@ -209,11 +209,11 @@ class DueItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepositLot:
-    """One deposit, compensation or adjustment, and what is left of it."""
+    """One deposit, compensation, adjustment or reversal, and what is left of it."""
 
     id: str
     kind: str
-    """`deposit`, `compensation`, `adjustment`."""
+    """`deposit`, `compensation`, `adjustment`, `reversal`."""
     method: str | None
     reference: str | None
     received_at: datetime

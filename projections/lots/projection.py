@@ -102,7 +102,19 @@ def _debited(event: Event, amount: int) -> Rows:
 
 
 def _restored(event: Event, amount: int) -> Rows:
-    return _moved(event, event.data.get("restored", ()), -amount, -1)
+    """What comes back of a debt that other money filled meanwhile has no lot to go to: the fact opens one."""
+    parts = event.data.get("restored", ())
+    own = [part for part in parts if part["lot"] == event.id]
+    if not own:
+        return _moved(event, parts, -amount, -1)
+    (opened,) = own
+    data = event.data
+    credited = units(opened["amount"], data["currency"])
+    others = [part for part in parts if part is not opened]
+    rows = _moved(event, others, credited - amount, -1)
+    received_at = stored_instant(opened["received_at"])
+    lot = (event.id, event.subject, event.version, "reversal", None, None, received_at, data["currency"], credited)
+    return [*rows, ("open_lot", lot)]
 
 
 def _moved(event: Event, parts: list[dict[str, str]], amount: int, sign: int) -> Rows:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,33 @@ def test_lots_hold_what_the_states_say(ledger: EmbeddedLedger) -> None:
                 filled = Money.parse(lot.filled_debt, lot.currency).units
                 credited, left = Money.parse(lot.credited, lot.currency), Money.parse(lot.left, lot.currency)
                 assert credited.units - filled - paid == left.units
+
+
+def test_what_comes_back_of_a_debt_that_was_paid_is_a_lot_of_its_own(tmp_path: Path) -> None:
+    """20.00 for the rest of a term took 2.92 and left a debt of 17.08, which a deposit paid; then it is taken back."""
+    steps: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("RegisterSubscriber", {"regulations": "illyvoip", "currency": "EUR", "plan": "basic", "holder": "h-1"}),
+        ("CreditDeposit", {"amount": "10.00", "currency": "EUR", "method": "card", "reference": "r-1"}),
+        ("OrderNumber", {"number": "+4930555001", "service": "did.de", "periods": 6}),
+        ("TerminateAgreement", {"ground": "spam", "cause": "violation", "charge_remaining_term": True}),
+        ("CreditDeposit", {"amount": "30.00", "currency": "EUR", "method": "card", "reference": "r-2"}),
+        ("OpenDispute", {"charge": "s-1/14", "reason": "no spam"}),
+        ("ResolveDispute", {"dispute": "s-1/18", "upheld": True, "reviewer": "lead-1", "reason": "no spam"}),
+        ("PostAdjustment", {"amount": "-19.00", "reviewer": "lead-1", "reason": "a correction"}),
+    )
+    with EmbeddedLedger(tmp_path / "ledger", create=True) as ledger:
+        writer = ledger.writer()
+        for number, (kind, data) in enumerate(steps):
+            sent = {"id": f"c-{number}", "type": kind, "subscriber": "s-1", "at": "2026-01-01T00:00:00+01:00"}
+            assert writer.execute({**sent, "actor": "desk-1", "data": data})["status"] == "accepted"
+        writer.commit()
+        with EmbeddedSource(ledger.folder) as source:
+            lots = {lot.id: lot for lot in Views(source).lots("s-1")}
+            (state,) = states(ledger)
+    assert {one.id: str(one.left) for one in state.account.lots} == {"s-1/20": "1.00"}
+    assert {lot.id: lot.left for lot in lots.values()} == {"s-1/3": "0.00", "s-1/16": "0.00", "s-1/20": "1.00"}
+    opened = lots["s-1/20"]
+    assert (opened.kind, opened.credited, opened.filled_debt) == ("reversal", "17.08", "0.00")
 
 
 def test_a_balance_as_of_and_known_at_counts_what_was_in_effect_and_known(ledger: EmbeddedLedger) -> None:
