@@ -28,7 +28,7 @@ from domain.periods import local_text, period_of, whole_periods
 from domain.prices import Listed, proration
 from domain.refusals import Code, Refusal, counted
 from domain.rules import basis_of
-from domain.state import Lot, Rental, spend
+from domain.state import Lot, Refund, Rental, spend
 
 FOR_CAUSE = frozenset({"violation", "unlawful_use", "non_payment"})
 """Causes of an end that the company gives."""
@@ -241,7 +241,7 @@ def confirm_refund_paid(case: Case, request: ConfirmRefundPaid) -> Refusal | Non
     """The payout: in the account's currency, or in one that the regulations pay refunds in, at a stated rate."""
     refund = case.state.refunds.get(request.refund)
     if refund is None or refund.due is None:
-        return Refusal(code=Code.UNKNOWN_REFUND, message=f"no refund {request.refund} is due")
+        return Refusal(code=Code.UNKNOWN_REFUND, message=_not_due(request.refund, refund))
     if refund.paid:
         return Refusal(code=Code.ALREADY_PAID, message=f"refund {request.refund} was paid before")
     account = case.state.profile.currency
@@ -269,6 +269,15 @@ def confirm_refund_paid(case: Case, request: ConfirmRefundPaid) -> Refusal | Non
         "payout",
     )
     return None
+
+
+def _not_due(refund_id: str, refund: Refund | None) -> str:
+    """Why there is nothing to be paid out under that name."""
+    if refund is None:
+        return f"no refund {refund_id} was requested or is due"
+    if not refund.decided:
+        return f"refund {refund_id} waits for a decision"
+    return f"refund {refund_id} was denied" if refund.denied else f"nothing is due of refund {refund_id}"
 
 
 def money_back_refusal(case: Case) -> Refusal | None:

@@ -4,17 +4,20 @@ import pytest
 
 from tests.domain.controls import (
     BELGRADE,
+    BERLIN,
     NOON,
     PODGORICA,
     SECOND,
     administrative,
     announce,
+    decide_refund,
     deposit,
     dispute,
     invoiced,
     joined,
     messages,
     order,
+    paid_out,
     plan_change,
     refund,
     register,
@@ -100,6 +103,16 @@ def test_an_account_that_nothing_is_refunded_of_says_why(
 def test_deposits_that_nothing_is_left_of_are_named_by_their_age(days: int | None, since: str) -> None:
     story = illyvoip(*invoiced(), refund_days=days)
     story.when(refund()).refused("not_refundable", message=f"nothing is left of deposits{since}")
+
+
+def test_a_refund_that_cannot_be_paid_out_says_what_it_lacks() -> None:
+    """calycom/discretionary-refund: s-1/5 is requested, and a reviewer decides."""
+    story = given(NOON, register("calycom", "EUR", "vps"), deposit(currency="EUR"), under="calycom", zone=BERLIN)
+    story.when(paid_out("s-1/9")).refused("unknown_refund", message="no refund s-1/9 was requested or is due")
+    story.when(refund()).then(fact("refund-requested", id="s-1/5"))
+    story.when(paid_out("s-1/5")).refused("unknown_refund", message="refund s-1/5 waits for a decision")
+    story.when(decide_refund("s-1/5", approved=False)).then(fact("refund-denied"))
+    story.when(paid_out("s-1/5")).refused("unknown_refund", message="refund s-1/5 was denied")
 
 
 @pytest.mark.parametrize(("days", "needed"), [(1, "1 day's notice"), (14, "14 days' notice")])
