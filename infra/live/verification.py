@@ -29,7 +29,7 @@ from infra.postgres.source import PostgresSource
 from infra.views.folding import UnknownFact
 from infra.views.rebuilding import bulk_connect
 from infra.views.runner import Runner, ViewsError, create
-from infra.views.verification import INITIAL, LogVerdicts, Verdict, compared
+from infra.views.verification import INITIAL, LogVerdicts, Verdict, agreeing, compared
 from projections.views import VIEWS
 
 SELECT_COPIES = "SELECT sequence, value FROM facts WHERE shard = $1 ORDER BY sequence"
@@ -72,7 +72,7 @@ def verify_live(source: PostgresSource) -> tuple[LogVerdicts, tuple[Verdict, ...
                 pass
             if not all(verdict.holds for verdict in (*log.all, *live.all)):
                 return log, live.all
-            return log, (*live.all, *(compared(source.table, anew, view) for view in VIEWS))
+            return log, (*live.all, *(compared(source.table, anew, view) for view in VIEWS), agreeing(anew))
         finally:
             anew.close()
 

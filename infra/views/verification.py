@@ -42,6 +42,20 @@ SELECT_BEGUN_WITH = (
     "SELECT COUNT(*) FROM stored_events WHERE CASE WHEN json_valid(CAST(state AS TEXT)) "
     "THEN json_extract(CAST(state AS TEXT), '$.causationid') END = 'initial'"
 )
+SELECT_SUMS = """
+SELECT subject, balance, outstanding, COALESCE(held, 0) - COALESCE(debts.amount, 0), COALESCE(moved, 0),
+    COALESCE(invoiced, 0), COALESCE(open, 0)
+FROM balances
+LEFT JOIN (SELECT subject, SUM(credited - filled_debt - spent) AS held FROM lots GROUP BY subject) USING (subject)
+LEFT JOIN debts USING (subject)
+LEFT JOIN (
+    SELECT subject, SUM(amount) AS moved, SUM(outstanding) AS invoiced FROM statement_lines GROUP BY subject
+) USING (subject)
+LEFT JOIN (
+    SELECT subject, SUM(outstanding) AS open FROM dues WHERE kind = 'invoice' GROUP BY subject
+) USING (subject)
+ORDER BY subject"""
+"""A subscriber's balance and what is outstanding, each as several views tell it."""
 INITIAL = "initial"
 """What the publications of a new ledger were caused by; nobody sent it a command."""
 
@@ -252,7 +266,7 @@ def verify_views(folder: Path) -> tuple[Verdict, ...]:
         fold_all(folder, beside, Runner(connection, ()).position())
         anew = sqlite3.connect(beside)
         try:
-            return tuple(compared(partial(_table, connection), anew, view) for view in VIEWS)
+            return (*(compared(partial(_table, connection), anew, view) for view in VIEWS), agreeing(anew))
         finally:
             anew.close()
     finally:
@@ -281,6 +295,20 @@ def compared(kept: Table, anew: sqlite3.Connection, view: View) -> Verdict:
         verdict.checked += anew.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
         for found, expected in differences(kept(table, key), _table(anew, table, key)):
             verdict.fail(f"{table}: expected {expected}, found {found}")
+    return verdict
+
+
+def agreeing(anew: sqlite3.Connection) -> Verdict:
+    """Views folded from one log against each other: a fact that one of them misses shows where money was moved."""
+    verdict = Verdict(name="lots less debts and statement lines sum to the balances, and so does what is outstanding")
+    for subject, balance, outstanding, held, moved, invoiced, still_open in anew.execute(SELECT_SUMS):
+        verdict.check(
+            balance == held == moved and outstanding == invoiced == still_open,
+            partial(
+                "{}: balance {}, lots less debts {}, statement {}; outstanding {}, statement {}, invoices {}".format,
+                *(subject, balance, held, moved, outstanding, invoiced, still_open),
+            ),
+        )
     return verdict
 
 

@@ -29,6 +29,7 @@ from infra.views.folding import _merging
 from infra.views.runner import OutOfSequence, Runner, StaleViews
 from infra.views.runner import begin as sqlite_begin
 from infra.views.sql import Statement, _statements, schema_of, statements_of, text_of
+from infra.views.verification import agreeing
 from infra.views.wire import read
 from projections.event import View
 from projections.views import BY_NAME, VIEWS
@@ -222,6 +223,12 @@ def test_a_batch_that_does_not_follow_writes_nothing(corpus: list[Entry], empty:
         views.apply([moved])
     assert rows_in(empty) == before
     assert views.positions() == {0: Position(20, 40)}
+
+
+def test_the_views_of_every_scenario_agree(in_sqlite: sqlite3.Connection) -> None:
+    verdict = agreeing(in_sqlite)
+    assert verdict.holds, verdict.faults
+    assert verdict.checked > len(SCENARIOS)
 
 
 def test_a_fact_under_another_sequence_is_refused_whole(corpus: list[Entry], empty: Connection) -> None:

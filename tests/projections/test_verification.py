@@ -9,7 +9,7 @@ import pytest
 from infra.embedded.source import EmbeddedSource
 from infra.views.opening import open_views
 from infra.views.rebuilding import views_file
-from infra.views.verification import Verdict, differences, verify_log, verify_views
+from infra.views.verification import Verdict, agreeing, differences, verify_log, verify_views
 from projections.views import VIEWS
 from tests.projections.conftest import entries_of
 
@@ -85,6 +85,23 @@ def test_a_tampered_view(one_folder: Path, view: str, statement: str) -> None:
     connection.close()
     tamper(views_file(one_folder), statement)
     assert wrong(one_folder) == {f"view {view} is the fold of the log"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE lots SET spent = spent + 1 WHERE id = (SELECT MIN(id) FROM lots)",
+        "DELETE FROM statement_lines WHERE position = (SELECT MIN(position) FROM statement_lines WHERE amount <> 0)",
+        "UPDATE balances SET outstanding = 1 WHERE subject = (SELECT MIN(subject) FROM balances)",
+    ],
+)
+def test_views_that_disagree(one_folder: Path, statement: str) -> None:
+    """As a program would fold them that misses a fact in one view, so that a fold anew misses it as well."""
+    connection = open_views(one_folder)
+    assert agreeing(connection).holds
+    assert connection.execute(statement).rowcount == 1
+    assert agreeing(connection).wrong == 1
+    connection.close()
 
 
 def test_rows_that_differ_are_told_one_by_one() -> None:
