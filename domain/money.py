@@ -222,7 +222,7 @@ def parse_decimal(text: str, decimals: int) -> int:
 def format_decimal(units: int, decimals: int, at_least: int) -> str:
     """`units` of 10⁻ᵈᵉᶜⁱᵐᵃˡˢ as text with at least `at_least` decimals and no zeros trailing beyond them."""
     whole, fraction = divmod(abs(units), 10**decimals)
-    digits = f"{fraction:0{decimals}d}".rstrip("0").ljust(at_least, "0") if decimals else ""
+    digits = f"{fraction:0{decimals}d}".rstrip("0").ljust(at_least, "0")
     return f"{'-' if units < 0 else ''}{whole}{'.' + digits if digits else ''}"
 
 

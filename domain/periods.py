@@ -111,9 +111,6 @@ def _first_second_of(day: date, tz: ZoneInfo, near: datetime) -> datetime:
     """Midnight is missing: the first second around it that the zone calls `day` or later."""
     low, high = near - timedelta(hours=26), near + timedelta(hours=26)
     while high - low > _SECOND:
-        middle = low + (high - low) // 2
-        middle = middle.replace(microsecond=0)
-        if middle <= low:
-            break
+        middle = (low + (high - low) // 2).replace(microsecond=0)
         low, high = (low, middle) if middle.astimezone(tz).date() >= day else (middle, high)
     return high

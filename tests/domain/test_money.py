@@ -68,7 +68,9 @@ def test_anything_else_is_no_amount(text: str) -> None:
         (-7_700_000, "USD", "-7.70"),
         (-1, "USD", "-0.000001"),
         (42_112_500, "EUR", "42.1125"),
+        (0, "JPY", "0"),
         (5_000_000, "JPY", "5"),
+        (-5_000_000, "JPY", "-5"),
         (5_500_000, "JPY", "5.5"),
         (1_000, "KWD", "0.001"),
         (1_500_000, "KWD", "1.500"),
@@ -112,6 +114,17 @@ def test_the_minor_unit_is_the_currencys_own() -> None:
 )
 def test_a_payout_is_rounded_down(text: str, expected: str) -> None:
     assert str(Money.parse(text, "USD").floor_minor()) == expected
+
+
+def test_amounts_are_compared_and_only_nothing_is_false() -> None:
+    less, more = Money(1, "USD"), Money(2, "USD")
+    assert more > less
+    assert more >= less
+    assert more >= Money(2, "USD")
+    assert not less >= more
+    assert less
+    assert -less
+    assert not Money(0, "USD")
 
 
 def test_two_currencies_never_meet() -> None:

@@ -45,6 +45,7 @@ def utc(text: str) -> datetime:
         ("2011-12-29", "Pacific/Apia", "2011-12-29T10:00:00"),
         ("2011-12-30", "Pacific/Apia", "2011-12-30T10:00:00"),  # a day that did not exist begins where the next does
         ("2011-12-31", "Pacific/Apia", "2011-12-30T10:00:00"),
+        ("1919-03-31", "America/Toronto", "1919-03-31T04:30:00"),  # 23:30 to 00:30 is skipped: midnight with it
         ("2026-06-01", "Asia/Kathmandu", "2026-05-31T18:15:00"),
         ("2026-06-01", "Australia/Lord_Howe", "2026-05-31T13:30:00"),
         ("2026-06-01", "UTC", "2026-06-01T00:00:00"),
@@ -118,7 +119,9 @@ def test_the_nth_period_is_counted_from_the_first_never_from_the_last(start: str
     ],
 )
 def test_a_day_later_is_the_same_time_of_day(instant: str, days: int, expected: str) -> None:
-    assert add_days(utc(instant), days, KYIV) == utc(expected)
+    later = add_days(utc(instant), days, KYIV)
+    assert later == utc(expected)
+    assert later.tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,9 @@ def test_a_day_later_is_the_same_time_of_day(instant: str, days: int, expected: 
     ],
 )
 def test_a_month_earlier_is_the_same_day_or_the_months_last(instant: str, months: int, expected: str) -> None:
-    assert add_months(utc(instant), months, KYIV) == utc(expected)
+    other = add_months(utc(instant), months, KYIV)
+    assert other == utc(expected)
+    assert other.tzinfo is UTC
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Records made and copied quickly are the records that their classes make."""
 
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,6 +72,24 @@ def test_a_changer_does_what_replace_does() -> None:
     assert (changed, type(changed)) == (replace(lot(), left=Money(1, "USD"), method=None), Lot)
     with pytest.raises(FrozenInstanceError):
         changed.id = "s-1/2"  # type: ignore[misc]
+
+
+def test_a_changer_of_a_field_that_the_record_does_not_have_is_refused() -> None:
+    with pytest.raises(TypeError, match="Lot has no field colour"):
+        changer(Lot, "left", "colour")
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    row: int
+    number: int = field(default=1, kw_only=True)
+
+
+def test_fields_with_and_without_names_may_stand_side_by_side() -> None:
+    assert maker(Seat)(3) == Seat(3)
+    assert maker(Seat)(3, number=2) == Seat(3, number=2)
+    with pytest.raises(TypeError):
+        maker(Seat)(3, 2)  # type: ignore[call-arg]
 
 
 def test_a_copy_with_a_field_that_the_record_does_not_have_is_refused() -> None:
