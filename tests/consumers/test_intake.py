@@ -258,3 +258,101 @@ def test_what_was_found_is_said_as_json_has_it(value: Any, words: str) -> None:
     with pytest.raises(Fault) as fault:
         documents.key(value, "id")
     assert fault.value.message.endswith(f", found {words}")
+
+
+def test_a_long_value_is_named_by_its_first_forty_characters() -> None:
+    assert documents.found("x" * 38) == f"'{'x' * 38}'"
+    assert documents.found("x" * 39) == f"'{'x' * 39}…"
+    assert documents.found("x" * 99) == f"'{'x' * 39}…"
+    assert documents.found(orjson.loads(DEEPEST)) == "a value nested too deeply"
+
+
+def test_a_whole_number_is_read_within_its_bounds_both_included() -> None:
+    read = documents.bounded(1, 3)
+    assert [read(value, "data.count") for value in (1, 2, 3)] == [1, 2, 3]
+    for wrong in (0, 4, True, "2", 2.0, None):
+        with pytest.raises(Fault) as fault:
+            read(wrong, "data.count")
+        assert fault.value.path == "data.count"
+        assert fault.value.message == f"expected a whole number from 1 to 3, found {documents.found(wrong)}"
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "message"),
+    [
+        ("USD", "currencies", "expected a list, found 'USD'"),
+        (["USD", 5], "currencies[1]", "expected a currency code of ISO 4217, BTC or XMR, found 5"),
+        (["USD", "USD"], "currencies", "expected no entry twice"),
+    ],
+)
+def test_a_list_is_read_entry_by_entry_and_holds_none_twice(value: Any, path: str, message: str) -> None:
+    read = documents.listed(documents.currency)
+    assert read(["USD", "EUR"], "currencies") == ("USD", "EUR")
+    assert read([], "currencies") == ()
+    with pytest.raises(Fault) as fault:
+        read(value, "currencies")
+    assert (fault.value.path, fault.value.message) == (path, message)
+
+
+@pytest.mark.parametrize(
+    ("read", "least", "most", "beyond"),
+    [
+        (documents.rate, "0.000000000001", "1000000000", "1000000000.000000000001"),
+        (documents.day, "2000-01-01", "2199-12-31", "2200-01-01"),
+        (documents.instant, "2000-01-01T00:00:00Z", "2199-12-31T23:59:59.999999Z", "2200-01-01T00:00:00Z"),
+        (documents.price, "0.00", "100000000", "100000000.000001"),
+        (documents.amount, "-1000000000", "1000000000", "1000000000.000001"),
+    ],
+)
+def test_the_least_and_the_most_that_is_taken_for_no_mistake(
+    read: documents.Reader, least: str, most: str, beyond: str
+) -> None:
+    assert read(least, "data.value") < read(most, "data.value")
+    with pytest.raises(Fault) as fault:
+        read(beyond, "data.value")
+    assert fault.value.path == "data.value"
+    assert fault.value.message.endswith(f", found {documents.found(beyond)}")
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "message"),
+    [
+        (documents.rate, 5, "expected a rate as a decimal string, found 5"),
+        (documents.country, "de", "expected a country code of two capitals such as DE, found 'de'"),
+        (documents.day, 5, "expected a date such as 2026-02-15, found 5"),
+        (documents.day, "2026-02-30", "expected a date that exists, found '2026-02-30'"),
+    ],
+)
+def test_a_fault_says_what_was_expected_and_what_was_found(read: documents.Reader, value: Any, message: str) -> None:
+    with pytest.raises(Fault) as fault:
+        read(value, "data.value")
+    assert fault.value.message == message
+
+
+SEALED = "sealed:v1:"
+
+
+@pytest.mark.parametrize(
+    "personal",
+    ["Anna", {"name": "Anna", "street": "Main 1"}, {}, f"{SEALED}{'A' * 600}", f"{SEALED}{'A' * 699_990}"],
+    ids=lambda value: str(value)[:24],
+)
+def test_personal_data_is_a_text_texts_by_name_or_sealed_already(personal: Any) -> None:
+    assert documents.personal(personal, "data.personal") == personal
+    assert read_command(line("RegisterSubscriber", "c-1", personal=personal)).id == "c-1"
+
+
+@pytest.mark.parametrize(
+    ("personal", "path"),
+    [
+        (5, "data.personal"),
+        ("", "data.personal"),
+        ("x" * 513, "data.personal"),
+        (f"{SEALED}{'A' * 699_991}", "data.personal"),
+        ({"name": 5}, "data.personal.name"),
+        ({"first name": "Anna"}, "data.personal.first name"),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_other_personal_data_is_a_fault(personal: Any, path: str) -> None:
+    assert fault_of(line("RegisterSubscriber", "c-1", personal=personal)) == path

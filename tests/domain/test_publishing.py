@@ -9,7 +9,7 @@ import pytest
 
 from domain.catalogue import PARAMETERS
 from domain.commands import Command, Document, PublishRegulations, PublishTariff
-from domain.facts import RegulationsPublished
+from domain.facts import CommandRefused, RegulationsPublished
 from domain.publishing import CatalogueState, Publication, publish
 from infra.documents import initial_catalogue
 from tests.domain.controls import NOON, moment
@@ -154,6 +154,8 @@ def test_what_extends_takes_the_latest_version_in_effect_or_not() -> None:
 
 def test_what_is_extended_must_have_been_published() -> None:
     assert refusal_of(published({**CHANGE, "extends": "nobody"}))[0] == "unknown_regulations"
+    without_changes = {name: value for name, value in CHANGE.items() if name != "set"}
+    assert refusal_of(published({**without_changes, "extends": "nobody"}))[0] == "unknown_regulations"
 
 
 def test_a_version_is_published_once() -> None:
@@ -198,6 +200,7 @@ def test_every_parameter_has_a_kind_of_value(parameter: str) -> None:
         ({"note": "x", "set": {"company_notice_days": -1}}, "data.set.company_notice_days"),
         ({"note": "x", "extends": 5}, "data.extends"),
         ({"note": "x", "extends": "nobody"}, "data.note"),
+        ({"extends": "nobody", "set": [], "note": "x"}, "data.set"),
         ({"note": "x", "set": {"grace": 7}}, "data.set.grace"),
         ({"version": "1", "material": "yes", "set": {"company_notice_days": -1}}, "data.version"),
     ],
@@ -281,8 +284,17 @@ def test_the_catalogues_time_never_goes_backwards() -> None:
 def test_a_refused_publication_is_on_record() -> None:
     publication = published({**TARIFF, "regulations": "nobody"})
     (recorded,) = publication.facts
-    assert type(recorded.fact).__name__ == "CommandRefused"
+    assert recorded.fact == CommandRefused(
+        command="PublishTariff", code="unknown_regulations", message="no regulations nobody were published"
+    )
     assert publication.state.version == 10
+    (foreign,) = published({**TARIFF, "currency": "UAH"}).facts
+    assert foreign.fact == CommandRefused(
+        command="PublishTariff", code="currency_not_accepted", message="telnexx keeps accounts in USD, EUR"
+    )
+    (past,) = published({**TARIFF, "effective_from": "2026-01-05T11:59:59+02:00"}).facts
+    assert isinstance(past.fact, CommandRefused)
+    assert (past.fact.code, past.fact.earliest) == ("effective_in_the_past", moment(NOON))
 
 
 # In the order of precedence, one fault repaired per row
