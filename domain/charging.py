@@ -137,8 +137,7 @@ def _refill(case: Case, lot: str, amount: Money) -> Refill:
         if known.id == lot:
             return Refill(lot=lot, amount=amount, received_at=known.received_at, method=known.method)
     created = case.fact(lot)
-    if created is None:
-        return Refill(lot=lot, amount=amount, received_at=case.effective_at)
+    assert created is not None
     fact = created.fact
     if isinstance(fact, DepositCredited):
         return Refill(lot=lot, amount=amount, received_at=fact.received_at, method=fact.method)

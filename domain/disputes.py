@@ -75,7 +75,6 @@ def after_a_raise(case: Case, raised: Money) -> None:
     if case.state.standing.ended is None:
         queue(case)
         return
-    before = case.balance
     oldest_invoice_first(case)
     if case.regulations.balance_at_termination == "refund":
-        pay_out_raise(case, raised - (before - case.balance), "settlement")
+        pay_out_raise(case, raised, "settlement")

@@ -57,7 +57,10 @@ def pay_out_balance(case: Case, rule: str) -> None:
 
 
 def pay_out_raise(case: Case, raised: Money, rule: str) -> None:
-    """After the end, what raised the balance is due at once, less what was owed; nothing while a debt is left."""
+    """After the end, what raised the balance is due at once, less what was owed; nothing while a debt is left.
+
+    Where an invoice was open there was no balance before, so what the raise left of itself is the balance.
+    """
     lots = tuple(lot.id for lot in case.state.account.lots)
     pay_out_part(case, max(min(raised, case.balance), case.zero), lots, rule)
 

@@ -40,8 +40,8 @@ def termination(case: Case) -> datetime:
     at_once = case.regulations.subscriber_termination == "at_once"
     ends = [case.now if at_once else case.state.next_boundary]
     days = case.regulations.term_notice_days
-    for rental in case.state.rentals.values() if days is not None else ():
-        if rental.in_term(case.now) and rental.term_ends_at is not None and days is not None:
+    for rental in case.state.rentals.values():
+        if days is not None and rental.term_ends_at is not None and rental.in_term(case.now):
             ends.append(min(_end_of_period_after(case, days), rental.term_ends_at))
     return max(ends)
 

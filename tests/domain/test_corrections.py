@@ -58,6 +58,12 @@ def test_compensations_for_one_fault_count_together() -> None:
     story.when(compensate("2.30", "2026-01-06 12:00")).then(fact("compensation-granted", granted_before="40.00"))
 
 
+def test_a_fault_of_this_instant_counts_what_was_granted_for_it_in_this_instant() -> None:
+    given(*renting(), compensate("1.00", NOON)).when(compensate("1.00", NOON)).then(
+        fact("compensation-granted", granted_before="1.00")
+    )
+
+
 def test_a_compensation_pays_what_waits() -> None:
     given(*joined(amount="5.00"), order()).when(compensate("2.70", NOON)).then(
         fact("compensation-granted"),
@@ -69,6 +75,7 @@ def test_a_compensation_pays_what_waits() -> None:
 
 
 def test_a_compensation_is_more_than_nothing_and_not_for_the_future() -> None:
+    given(*renting()).when(compensate("0.000001", NOON)).then(fact("compensation-granted", amount="0.000001"))
     given(*renting()).when(compensate("0.00", NOON)).refused("amount_not_positive")
     given(*renting()).when(compensate("-1.00", NOON)).refused("amount_not_positive")
     given(*renting()).when(compensate("1.00", "2026-01-05 12:00:01")).refused("instant_in_future")
@@ -123,6 +130,13 @@ def test_where_consent_is_needed_a_transfer_names_it() -> None:
     rules = {"transfer_needs_consent": True}
     given(*renting(), rules=rules).when(transfer()).refused("consent_required", basis="telnexx/transfer")
     given(*renting(), rules=rules).when(transfer(consent=True)).then(fact("agreement-transferred"))
+
+
+def test_a_transfer_to_the_holder_brings_personal_data_or_changes_nothing() -> None:
+    given(*renting()).when(transfer("h-1")).then()
+    given(*renting()).when(transfer("h-1", personal=ask.Sealed("sealed:v1:x"))).then(
+        fact("agreement-transferred", from_holder="h-1", holder="h-1", personal="sealed:v1:x")
+    )
 
 
 def test_personal_data_is_erased_once() -> None:

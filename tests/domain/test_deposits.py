@@ -19,6 +19,7 @@ from tests.domain.controls import (
     joined,
     moment,
     order,
+    refund,
     register,
     renting,
     resolve,
@@ -197,10 +198,56 @@ def test_a_deposit_may_be_charged_back_after_the_end_too() -> None:
 
 
 def test_a_correction_upwards_pays_what_waits() -> None:
-    given(*joined(amount="7.00"), order()).when(adjust("0.70")).then(
+    # 5.00 and 2.70 less a millionth, which comes by the correction.
+    given(*joined(amount="7.699999"), order()).when(adjust("0.000001")).then(
         fact("adjustment-posted"),
         fact("connection-fee-charged"),
         fact("periodic-service-charged"),
         fact("included-units-granted"),
         fact("number-rented", number=NUMBER),
+    ).balance("0.00")
+
+
+def test_what_comes_back_refills_the_lots_as_they_were() -> None:
+    # 0.50 were paid in and 2.00 given; both went for 2.50, and only what was paid in can be refunded.
+    story = given(
+        *joined(amount="0.50"),
+        *("2026-01-06 12:00", adjust("2.00"), administrative()),
+        *("2026-01-07 12:00", dispute("s-1/6")),
+        rules={"refunds": "unused_deposits", "refund_days": 90},
+    )
+    story.when(resolve("s-1/7")).then(
+        fact("dispute-resolved"),
+        fact(
+            "charge-reversed",
+            amount="2.50",
+            restored=(
+                {"lot": "s-1/5", "amount": "2.00", "received_at": "2026-01-06 12:00", "method": None},
+                {"lot": "s-1/3", "amount": "0.50", "received_at": NOON, "method": "card"},
+            ),
+        ),
+    ).balance("2.50")
+    story.when(refund()).then(fact("refund-requested"), fact("refund-due", amount="0.50")).balance("2.00")
+
+
+def test_what_comes_back_of_a_debt_that_was_paid_since_is_a_lot_of_its_own() -> None:
+    # 2.30 of the 15.50 came from the first deposit; 13.20 were a debt, which the second one filled.
+    rules = {"termination_for_cause": "at_once", "balance_at_termination_for_cause": "forfeit"}
+    story = given(
+        *renting(amount="10.00", periods=6),
+        *(terminate("violation", charge_remaining_term=True), deposit("20.00", "lp-2"), dispute("s-1/14")),
+        rules=rules,
+    )
+    story.when("2026-01-07 12:00", resolve("s-1/17")).then(
+        fact("dispute-resolved"),
+        fact(
+            "charge-reversed",
+            id="s-1/19",
+            amount="15.50",
+            restored=(
+                {"lot": "s-1/3", "amount": "2.30", "received_at": NOON, "method": "card"},
+                {"lot": "s-1/19", "amount": "13.20", "received_at": "2026-01-07 12:00", "method": None},
+            ),
+        ),
+        fact("refund-due", amount="15.50"),
     ).balance("0.00")

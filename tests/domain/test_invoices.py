@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.domain.controls import (
     APRIL,
     BELGRADE,
@@ -195,7 +197,7 @@ def test_administrative_services_are_charged_at_once_with_their_tax() -> None:
     # 5.00 and 0.90 VAT.
     illyvoip(german(), paid("12.37")).when(replace_number("+493012345679", GERMAN)).then(
         fact("administrative-service-charged", amount="5.00"),
-        fact("tax-charged", base="5.00", amount="0.90"),
+        fact("tax-charged", base="5.00", amount="0.90", on=("s-1/11",)),
         fact("number-replaced"),
     ).balance("0.00")
     illyvoip(german(), paid("12.36")).when(replace_number("+493012345679", GERMAN)).refused("insufficient_funds")
@@ -318,6 +320,72 @@ def test_a_number_suspended_for_its_invoice_is_resumed_when_it_is_paid() -> None
     )
 
 
+def test_of_two_suspended_numbers_the_one_that_is_paid_works_again() -> None:
+    # 6.47 for the first one, 3.48 and 0.63 VAT for the second.
+    rules: dict[str, Any] = {"unpaid_renewal": "suspend"}
+    history = (german(), order("+493012345679", "did.de"), paid("10.58"), FEBRUARY, tick())
+    illyvoip(*history, **rules).when("2026-02-10 12:00", paid("4.72", "lp-2")).then(
+        fact("deposit-credited"), fact("payment-allocated", amount="4.72"), fact("rental-resumed", number=GERMAN)
+    ).outstanding("4.72")
+
+
+def test_a_number_that_owes_two_months_works_again_when_both_are_paid() -> None:
+    # February was owed while service went on; in March the regulations suspend.
+    story = illyvoip(german(), paid("6.47"), FEBRUARY, tick())
+    story.known = catalogue({"unpaid_renewal": "suspend"}, "illyvoip")
+    story.when(MARCH, tick()).then(
+        fact("invoice-issued"), fact("periodic-service-charged"), fact("tax-charged"), fact("rental-suspended")
+    )
+    story.when(paid("4.72", "lp-2")).then(fact("deposit-credited"), fact("payment-allocated", amount="4.72"))
+    story.when(paid("4.72", "lp-3")).then(
+        fact("deposit-credited"), fact("payment-allocated", amount="4.72"), fact("rental-resumed")
+    )
+
+
+def test_a_period_that_is_over_when_it_is_paid_brings_no_included_units() -> None:
+    # Plan `pro` from 1 January: 6.00 + 3.50 and VAT 1.71 = 11.21, February 3.50 + 0.63 = 4.13. The 5.00 paid on the
+    # site's order, 18.00 + 3.24, return at the boundary and pay the number's February first, the rest goes to the site.
+    story = given(
+        *(NEW_YEAR, register("illyvoip", "EUR", "pro"), german(), paid("11.21"), order("site-1", "hosting")),
+        *(FEBRUARY, tick(), "2026-02-10 12:00", paid("5.00", "lp-2")),
+        under="illyvoip",
+        zone=BELGRADE,
+        rules={"unpaid_renewal": "suspend"},
+    )
+    story.when(MARCH, tick()).then(
+        fact("invoice-expired", number="site-1", returned="5.00", outstanding="16.24"),
+        fact("invoice-issued", number="site-1", total="21.24"),
+        fact("periodic-service-charged", amount="18.00"),
+        fact("tax-charged", amount="3.24"),
+        fact("payment-allocated", amount="4.13"),
+        fact("rental-resumed", number=GERMAN, at=MARCH),
+        fact("payment-allocated", amount="0.87"),
+        fact("invoice-issued", number=GERMAN, total="4.13"),
+        fact("periodic-service-charged", amount="3.50"),
+        fact("tax-charged", amount="0.63"),
+        fact("rental-suspended", number=GERMAN),
+    ).outstanding("24.50")
+
+
+@pytest.mark.parametrize(("amount", "left"), [("3.00", "14.70"), ("1.37", "16.33")])
+def test_what_returns_at_a_boundary_pays_no_order_at_the_price_of_the_month_before(amount: str, left: str) -> None:
+    # 12 of 31 days: 2.00 + 3.87 and VAT 1.06 = 6.93 for the site; 1.16 + 0.21 = 1.37 for the recording, which the
+    # returned money could pay. From 1 February they cost 12.00 + 2.16 = 14.16 and 3.00 + 0.54 = 3.54.
+    story = illyvoip(order("site-1", "hosting"), order("line-1", "call-recording"), paid(amount), at="2026-01-20 12:00")
+    story.when(FEBRUARY, tick()).then(
+        fact("invoice-expired", number="site-1", returned=amount),
+        fact("invoice-issued", number="site-1", total="14.16"),
+        fact("connection-fee-charged", amount="2.00"),
+        fact("periodic-service-charged", amount="10.00"),
+        fact("tax-charged", amount="2.16"),
+        fact("payment-allocated", amount=amount),
+        fact("invoice-expired", number="line-1", returned="0.00", outstanding="1.37"),
+        fact("invoice-issued", number="line-1", total="3.54"),
+        fact("periodic-service-charged", amount="3.00"),
+        fact("tax-charged", amount="0.54"),
+    ).outstanding(left)
+
+
 def test_a_rental_that_is_not_renewed_gets_no_invoice() -> None:
     illyvoip(german(), paid("6.47"), autorenew(False, GERMAN)).when(FEBRUARY, tick()).then(
         fact("rental-ended", number=GERMAN)
@@ -372,7 +440,12 @@ def test_a_part_of_a_charge_may_be_upheld_and_never_more_than_the_whole() -> Non
     illyvoip(*history).when(resolve("s-1/11", amount="99.00")).then(
         fact("dispute-resolved"), fact("charge-reversed", amount="3.48", tax="0.63")
     )
-    illyvoip(*history).when(resolve("s-1/11", amount="0.00")).refused("amount_not_positive")
+    illyvoip(*history).when(resolve("s-1/11", amount="0.000001")).then(
+        fact("dispute-resolved"), fact("charge-reversed", amount="0.000001", tax="0.00")
+    )
+    illyvoip(*history).when(resolve("s-1/11", amount="0.00")).refused(
+        "amount_not_positive", message="what is taken back is more than 0.00"
+    )
 
 
 def test_a_dispute_that_is_not_upheld_changes_no_money() -> None:
@@ -384,7 +457,7 @@ def test_a_dispute_that_is_not_upheld_changes_no_money() -> None:
 def test_a_dispute_is_resolved_once() -> None:
     history = (german(), paid("6.47"), dispute("s-1/6"), resolve("s-1/11", False))
     illyvoip(*history).when(resolve("s-1/11")).refused("already_resolved")
-    illyvoip(german()).when(resolve("s-1/11")).refused("unknown_dispute")
+    illyvoip(german()).when(resolve("s-1/11")).refused("unknown_dispute", message="no dispute s-1/11 was opened")
 
 
 def test_what_is_upheld_lowers_what_is_still_owed_on_the_invoice_first() -> None:
@@ -392,6 +465,23 @@ def test_what_is_upheld_lowers_what_is_still_owed_on_the_invoice_first() -> None
     illyvoip(german(), paid("1.00"), dispute("s-1/6")).when(resolve("s-1/10")).then(
         fact("dispute-resolved"), fact("charge-reversed", lowered="4.11", credited="0.00")
     ).outstanding("1.36")
+
+
+def test_two_charges_of_an_invoice_refill_the_deposits_that_paid_it_the_newest_first() -> None:
+    # 3.00 of the first deposit and 3.47 of the second paid 6.47. The fee comes back with 0.99 × 2.00 ÷ 5.48 = 0.36
+    # VAT, 2.36 into the second; of the 3.48 + 0.63 = 4.11 for the number it takes the other 1.11, and the first 3.00.
+    story = illyvoip(
+        *(german(), deposit("3.00", "lp-1", "EUR", "cash"), "2026-01-06 12:00", paid("4.00", "lp-2")),
+        *(dispute("s-1/5"), dispute("s-1/6")),
+    )
+    second = {"lot": "s-1/10", "received_at": "2026-01-06 12:00", "method": "card"}
+    story.when(resolve("s-1/13")).then(
+        fact("dispute-resolved"), fact("charge-reversed", restored=({**second, "amount": "2.36"},))
+    )
+    first = {"lot": "s-1/8", "amount": "3.00", "received_at": NOON, "method": "cash"}
+    story.when(resolve("s-1/14")).then(
+        fact("dispute-resolved"), fact("charge-reversed", restored=({**second, "amount": "1.11"}, first))
+    ).balance("7.00")
 
 
 def test_a_dispute_that_settles_the_invoice_connects_the_number() -> None:
@@ -408,6 +498,15 @@ def test_a_dispute_may_be_resolved_after_the_end() -> None:
     story.when(resolve("s-1/11")).then(
         fact("dispute-resolved"), fact("charge-reversed", credited="4.11"), fact("refund-due", amount="4.11")
     ).balance("0.00")
+
+
+def test_after_the_end_only_what_a_dispute_brought_is_due_where_the_rest_was_kept() -> None:
+    # The balance of 3.53 was kept at the end; from then on the regulations refund. 3.48 and 0.63 VAT come back.
+    story = illyvoip(german(), paid("10.00"), dispute("s-1/6"), terminate(), balance_at_termination="keep")
+    story.known = catalogue({"balance_at_termination": "refund"}, "illyvoip")
+    story.when(resolve("s-1/11")).then(
+        fact("dispute-resolved"), fact("charge-reversed", credited="4.11"), fact("refund-due", amount="4.11")
+    ).balance("3.53")
 
 
 def test_before_the_first_of_the_month_nothing_is_prorated() -> None:

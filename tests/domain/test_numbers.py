@@ -42,7 +42,9 @@ def test_only_a_rented_number_is_changed_and_only_into_a_free_one() -> None:
 
 
 def test_a_telephone_number_is_changed_into_a_telephone_number() -> None:
-    given(*renting()).when(replace_number("not-a-number")).malformed("data.new_number")
+    told = given(*renting()).when(replace_number("not-a-number")).malformed("data.new_number")
+    assert told.decision.malformed is not None
+    assert told.decision.malformed.message == "expected a number in E.164 form such as +380441234567"
 
 
 def test_the_company_announces_a_replacement_fourteen_days_ahead() -> None:

@@ -272,6 +272,46 @@ def test_channels_of_a_prepaid_term_are_charged_for_the_periods_that_remain() ->
     ).balance("33.71")
 
 
+def test_channels_that_are_added_on_the_first_day_of_a_month_cost_the_whole_price() -> None:
+    given(*renting(NEW_YEAR)).when(channels(2)).then(
+        fact(
+            "periodic-service-charged",
+            amount="2.00",
+            calculation={
+                "price": "1.00",
+                "count": 2,
+                "discount": None,
+                "days": None,
+                "of": None,
+                "periods": None,
+                "rounding": "half_up_minor",
+            },
+        ),
+        fact("channels-added"),
+    ).balance("39.90")
+
+
+def test_channels_of_a_number_whose_prepaid_term_is_over_are_charged_for_this_month_alone() -> None:
+    # 12.00 − 5.00 − 5.80 = 1.20 do not pay March, which waits; twenty channels would cost 17.42.
+    story = given(
+        *(*renting(amount="12.00", periods=2, prepaid=True), "2026-02-05 12:00", tick()),
+        rules={"unpaid_renewal": "continue", "unpaid_ends_after": None},
+    )
+    story.when("2026-03-05 12:00", channels(20)).refused("insufficient_funds", fact("included-units-lapsed"))
+
+
+def test_channels_in_use_keep_the_last_price_that_they_had() -> None:
+    # The tariff from 20 January on has no channels; on the 21st 11 of 31 days are left of 1.00.
+    dropped = {**FREE_TARIFF, "effective_from": "2026-01-20T00:00:00+02:00"}
+    given(*renting(channels=1), "2026-01-21 12:00", tariffs=(dropped,)).when(channels(1)).then(
+        fact("periodic-service-charged", service="channel", amount="0.35", tariff="telnexx-usd-2024"),
+        fact("channels-added"),
+    )
+    given(*renting(), "2026-01-21 12:00", tariffs=(dropped,)).when(channels(1)).refused(
+        "unknown_service", message="the plan start has no price for channel here"
+    )
+
+
 def test_added_channels_are_renewed_with_their_number() -> None:
     given(*renting(), channels(2)).when("2026-02-01 00:00", tick()).then(
         fact("included-units-lapsed"),

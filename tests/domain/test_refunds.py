@@ -16,6 +16,7 @@ from tests.domain.controls import (
     administrative,
     call,
     cancel,
+    channels,
     charge_back,
     decide_refund,
     deposit,
@@ -368,6 +369,37 @@ def test_a_third_partys_costs_are_kept_and_stand_as_a_line() -> None:
         ),
         fact("personal-data-erased"),
     )
+
+
+def test_added_channels_that_a_third_party_was_paid_for_are_kept_too() -> None:
+    # 2.00 × 27 ÷ 31 = 1.74 for the number and as much for two channels: 46.52 are left, 1.74 come back, 2.00 are kept.
+    lines = {"price": "1.00", "refundable": True, "third_party": True}
+    plan = {"connection_fee": "0.00", "periodic": {"did.us": "2.00", "channel": lines}, "usage": {}}
+    tariff = {
+        "tariff": "hexaserv-lines",
+        "regulations": "hexaserv",
+        "currency": "USD",
+        "effective_from": "2025-01-01T00:00:00+01:00",
+        "tax": None,
+        "plans": {"standard": {**plan, "administrative": {}}},
+    }
+    story = given(
+        *(NOON, register("hexaserv", plan="standard"), deposit(), order(AMERICAN, "did.us")),
+        under="hexaserv",
+        zone=PODGORICA,
+        tariffs=(tariff,),
+    )
+    story.when(channels(2, AMERICAN)).then(
+        fact("periodic-service-charged", amount="1.74", refundable=True, third_party=True), fact("channels-added")
+    )
+    story.when(refund(method="card")).then(
+        fact("refund-requested"),
+        fact("charge-reversed", charge="s-1/5", amount="1.74"),
+        fact("rental-ended"),
+        fact("agreement-terminated"),
+        fact("refund-due", amount="46.26", fee="2.00"),
+        fact("personal-data-erased"),
+    ).balance("0.00")
 
 
 def test_the_fee_is_at_most_the_balance() -> None:

@@ -206,3 +206,22 @@ def test_a_registration_cannot_be_refused_once_a_number_was_rented() -> None:
     given(*renting()).when(refuse()).refused("registration_final")
     ended = given(*renting(autorenew=False), order(SECOND), "2026-02-02 12:00", release(SECOND))
     ended.when("2026-02-02 13:00", refuse()).refused("registration_final")
+
+
+def test_the_smallest_coin_that_is_left_of_a_refused_registration_is_due_back() -> None:
+    # 0.00000200 less a service of 0.00000100 and 99 % tax on it: a hundred-millionth is left.
+    plan = {"connection_fee": "0", "periodic": {}, "usage": {}, "administrative": {"documents": "0.000001"}}
+    tariff = {
+        "tariff": "telnexx-btc",
+        "regulations": "telnexx",
+        "currency": "BTC",
+        "effective_from": "2024-01-01T00:00:00+02:00",
+        "tax": {"name": "VAT", "rate": "0.99"},
+        "plans": {"start": plan},
+    }
+    story = given(
+        *(*joined(amount=None, currency="BTC"), deposit("0.000002", currency="BTC"), administrative()),
+        rules={"currencies": ["BTC"]},
+        tariffs=(tariff,),
+    )
+    story.when(refuse()).then(fact("registration-refused"), fact("refund-due", amount="0.00000001"))

@@ -92,6 +92,21 @@ def test_where_terms_need_no_notice_they_end_like_everything_else() -> None:
     )
 
 
+def test_where_notice_works_at_once_a_running_term_still_needs_its_days() -> None:
+    # 5 January and 5 days are 10 January: the end of January, and not the 5th; one period alone is no such term.
+    rules = {**AT_ONCE, "term_notice_days": 5}
+    given(*renting(periods=2), rules=rules).when(cancel()).then(
+        fact("termination-announced", ends_at=FEBRUARY, basis="telnexx/early-termination-60d")
+    )
+    given(*renting(periods=1), rules=rules).when(cancel()).then(
+        fact("termination-announced", ends_at=NOON, basis="telnexx/termination-by-subscriber"),
+        fact("included-units-lapsed"),
+        fact("rental-ended"),
+        fact("agreement-terminated"),
+        fact("refund-due", amount="42.30"),
+    )
+
+
 def test_a_second_notice_that_is_no_earlier_is_refused() -> None:
     given(*renting(), cancel()).when(cancel()).refused("termination_already_announced")
     given(*renting(), cancel()).when(terminate()).refused("termination_already_announced")
