@@ -7,7 +7,7 @@ on. `pass_boundary` is that silent step. It is taken live when a boundary has be
 fact that was recorded after the boundary, so both end in the same state.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, assert_never
@@ -368,25 +368,30 @@ def pass_boundary(state: Subscriber) -> Subscriber:
     boundary = state.next_boundary
     queue, rentals = list(state.queue), dict(state.rentals)
     for rental in state.rentals.values():
-        if rental.paid_until > boundary:
+        if rental.paid_until > boundary or _waits_since(state, rental, boundary):
             continue
-        if rental.suspended:
-            queue = [item for item in queue if not (item.renewal and item.number == rental.number)]
-        queue.append(
-            Waiting(
-                number=rental.number,
-                since=boundary,
-                renewal=True,
-                plan=state.profile.plan,
-                channels=rental.channels,
-            )
-        )
+        queue = [*_without_replaced(queue, rental), _renewal_waiting(state, rental, boundary)]
         rentals[rental.number] = replace(rental, unpaid_since=rental.unpaid_since or boundary)
     return replace(
         state,
         queue=tuple(queue),
         rentals=rentals,
         next_boundary=next_boundary(boundary, state.profile.time_zone),
+    )
+
+
+def _waits_since(state: Subscriber, rental: Rental, boundary: datetime) -> bool:
+    return any(item.renewal and item.number == rental.number and item.since == boundary for item in state.queue)
+
+
+def _without_replaced(queue: Iterable[Waiting], rental: Rental) -> Iterator[Waiting]:
+    """A rental that was suspended owes nothing for the time before: its new renewal replaces the one that waits."""
+    return (item for item in queue if not (rental.suspended and item.renewal and item.number == rental.number))
+
+
+def _renewal_waiting(state: Subscriber, rental: Rental, boundary: datetime) -> Waiting:
+    return Waiting(
+        number=rental.number, since=boundary, renewal=True, plan=state.profile.plan, channels=rental.channels
     )
 
 
@@ -518,9 +523,7 @@ def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Sub
         case NumberReplaced():
             return _renumbered(state, fact)
         case RentalSuspended():
-            rental = _rental(state, fact.number)
-            since = rental.unpaid_since or fact.period.start
-            return _with_rental(state, replace(rental, suspended=True, unpaid_since=since))
+            return _suspended(state, fact)
         case RentalResumed():
             rental = _rental(state, fact.number)
             return _with_rental(state, replace(rental, suspended=False, unpaid_since=None))
@@ -743,6 +746,15 @@ def _rented(state: Subscriber, fact: NumberRented, recorded: Recorded) -> Subscr
         standing = replace(standing, numbered=True, fee_invoice=None)
     rentals = {**state.rentals, fact.number: rental}
     return _with_standing_and_rentals(_without_order(state, fact.number), standing, rentals)
+
+
+def _suspended(state: Subscriber, fact: RentalSuspended) -> Subscriber:
+    """Its renewal waits from now on, unless an invoice demands it, behind what is owed for the time that it worked."""
+    rental, start = _rental(state, fact.number), fact.period.start
+    if rental.paid_until <= start:
+        queue = (*_without_replaced(state.queue, rental), _renewal_waiting(state, rental, start))
+        state = replace(state, queue=queue)
+    return _with_rental(state, replace(rental, suspended=True, unpaid_since=rental.unpaid_since or start))
 
 
 def _autorenew_set(state: Subscriber, fact: AutorenewSet) -> Subscriber:

@@ -56,6 +56,35 @@ def test_what_ends_at_a_boundary_lets_the_suspended_behind_it_be_paid_and_resume
     ).balance("0.50")
 
 
+def test_a_month_that_was_used_unpaid_stays_owed_where_a_stricter_version_suspends_the_next() -> None:
+    # 0.90 are left. February waits while service goes on; March suspends, and 2.20 more pay February's 3.10 alone.
+    story = given(*POOR, FEBRUARY, tick(), rules=GOING_ON)
+    story.known = catalogue(PATIENT)
+    story.when(MARCH, tick()).then(fact("rental-suspended", number=NUMBER, period=(MARCH, APRIL)))
+    story.when(deposit("2.20", "lp-2")).then(
+        fact("deposit-credited"), fact("periodic-service-charged", amount="3.10", period=(FEBRUARY, MARCH))
+    ).balance("0.00")
+    story.when(deposit("3.10", "lp-3")).then(
+        fact("deposit-credited"),
+        fact("periodic-service-charged", amount="3.10", period=(MARCH, APRIL)),
+        fact("included-units-granted", units=60),
+        fact("rental-resumed", number=NUMBER),
+    ).balance("0.00")
+
+
+def test_a_suspended_number_owes_the_newest_month_alone_also_where_a_milder_version_goes_on() -> None:
+    # February was suspended and not used: March, owed while service would go on, takes its place.
+    story = given(*POOR, FEBRUARY, tick(), rules=PATIENT)
+    story.known = catalogue(GOING_ON)
+    story.when(MARCH, tick()).then()
+    story.when(deposit("2.20", "lp-2")).then(
+        fact("deposit-credited"),
+        fact("periodic-service-charged", amount="3.10", period=(MARCH, APRIL)),
+        fact("included-units-granted", units=60),
+        fact("rental-resumed", number=NUMBER),
+    ).balance("0.00")
+
+
 def test_a_rental_that_a_stricter_version_ends_no_longer_holds_back_what_waits_behind_it() -> None:
     # 1.90 are left: February's 3.10 waits in a grace, and 1.50 behind it; in March the grace is gone, and the rental.
     going_on = given(*joined(NEW_YEAR, "10.00"), order(), "2026-02-10 12:00", order(SECOND, "did.us"), rules=GOING_ON)
