@@ -22,7 +22,7 @@ def available(case: Case) -> Money:
     for item in case.state.queue:
         if item.renewal or case.state.orders[item.number].invoice is None:
             left = left - _bill(case, item, with_fee=fee_due).total
-        fee_due = fee_due and item.renewal
+        fee_due = False
     return left
 
 

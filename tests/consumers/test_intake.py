@@ -326,7 +326,7 @@ def test_the_least_and_the_most_that_is_taken_for_no_mistake(
 def test_a_fault_says_what_was_expected_and_what_was_found(read: documents.Reader, value: Any, message: str) -> None:
     with pytest.raises(Fault) as fault:
         read(value, "data.value")
-    assert fault.value.message == message
+    assert str(fault.value) == fault.value.message == message
 
 
 SEALED = "sealed:v1:"

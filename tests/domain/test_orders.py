@@ -15,6 +15,7 @@ from tests.domain.controls import (
     announce,
     autorenew,
     channels,
+    charge_back,
     deposit,
     joined,
     order,
@@ -136,6 +137,16 @@ def test_nothing_overtakes_in_the_queue() -> None:
 def test_what_is_paid_at_once_leaves_what_waits_its_money() -> None:
     # The waiting order costs 7.70 today, 7.00 are there: nothing is available.
     given(*joined(amount="7.00"), order()).when(administrative()).refused("insufficient_funds")
+
+
+def test_what_costs_nothing_can_be_paid_with_nothing_but_not_in_debt() -> None:
+    start = {**FREE_TARIFF["plans"]["start"], "administrative": {"documents": "2.50", "gift": "0.00"}}
+    spent = (*joined(amount="2.50"), administrative())
+    tariffs = ({**FREE_TARIFF, "plans": {"start": start}},)
+    given(*spent, tariffs=tariffs).when(administrative("gift")).then(
+        fact("administrative-service-charged", amount="0.00")
+    ).balance("0.00")
+    given(*spent, charge_back(), tariffs=tariffs).when(administrative("gift")).refused("insufficient_funds")
 
 
 def test_what_no_plan_prices_cannot_be_ordered() -> None:

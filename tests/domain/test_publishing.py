@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from domain.catalogue import PARAMETERS
-from domain.commands import Command, Document, PublishRegulations, PublishTariff
+from domain.commands import AdvanceClock, Command, Document, PublishRegulations, PublishTariff
 from domain.facts import CommandRefused, RegulationsPublished
 from domain.publishing import CatalogueState, Publication, publish
+from domain.refusals import Malformed
 from infra.documents import initial_catalogue
 from tests.domain.controls import NOON, moment
 from tests.domain.given import KYIV, catalogue, plain
@@ -95,6 +96,8 @@ def test_what_is_not_material_may_need_less_notice() -> None:
     soon["effective_from"] = "2026-01-05T12:00:00+02:00"
     assert refusal_of(published(soon))[0] == "notice_too_short"
     assert published({**soon, "material": False}).refusal is None
+    unsaid = {name: value for name, value in soon.items() if name != "material"}
+    assert refusal_of(published(unsaid))[0] == "notice_too_short"
 
 
 def test_the_notice_is_that_of_the_version_in_force() -> None:
@@ -109,6 +112,9 @@ def test_a_new_name_needs_no_notice() -> None:
     document = {**CHANGE, "regulations": "sixth", "effective_from": "2026-01-05T12:00:00+02:00"}
     publication = published(document)
     assert publication.refusal is None
+    (recorded,) = publication.facts
+    assert (recorded.id, recorded.basis) == ("catalogue/10", "telnexx/regulations-notice")
+    assert recorded.effective_at == recorded.recorded_at == moment(NOON)
     assert publication.state.catalogue.in_force("sixth", moment(NOON)) is not None
 
 
@@ -144,6 +150,19 @@ def test_zone_currencies_and_way_of_paying_hold_for_life(parameter: str, value: 
     assert published(new_name).refusal is None
 
 
+def test_a_version_may_change_nothing() -> None:
+    (recorded,) = published({name: value for name, value in CHANGE.items() if name != "set"}).facts
+    assert isinstance(recorded.fact, RegulationsPublished)
+    assert recorded.fact.document == TELNEXX
+
+
+def test_a_name_that_is_not_in_force_yet_changes_with_notice_too() -> None:
+    head = {"regulations": "sixth", "extends": "telnexx", "set": {}}
+    first = published({**head, "version": "1", "effective_from": "2026-02-01T00:00:00+02:00"}).state
+    second = {**head, "version": "2", "effective_from": "2026-01-06T00:00:00+02:00"}
+    assert refusal_of(published(second, first)) == ("notice_too_short", "2026-01-19 12:00")
+
+
 def test_what_extends_takes_the_latest_version_in_effect_or_not() -> None:
     second = published(CHANGE).state
     third = {**CHANGE, "version": "3", "set": {"company_notice_days": 30}}
@@ -159,10 +178,30 @@ def test_what_is_extended_must_have_been_published() -> None:
 
 
 def test_a_version_is_published_once() -> None:
-    publication = published({**CHANGE, "version": "1"})
+    state = known()
+    publication = published({**CHANGE, "version": "1"}, state)
     assert publication.malformed is not None
     assert publication.malformed.path == "data.version"
-    assert publication.facts == ()
+    assert (publication.state, publication.facts) == (state, ())
+
+
+@pytest.mark.parametrize("field", ["regulations", "version", "effective_from"])
+def test_the_head_of_a_regulations_document_is_complete(field: str) -> None:
+    publication = published({name: value for name, value in CHANGE.items() if name != field})
+    assert publication.malformed == Malformed(path=f"data.{field}", message="missing")
+
+
+def test_what_is_no_object_is_no_document() -> None:
+    request = PublishRegulations(document=Document([]))  # type: ignore[arg-type]
+    command = Command(id="p-1", subscriber="catalogue", at=moment(NOON), actor="lead-1", request=request)
+    malformed = publish(known(), command, None).malformed
+    assert malformed == Malformed(path="data", message="expected an object, found []")
+
+
+def test_only_publications_are_published() -> None:
+    command = Command(id="p-1", subscriber="catalogue", at=moment(NOON), actor="lead-1", request=AdvanceClock())
+    with pytest.raises(TypeError, match="AdvanceClock publishes nothing"):
+        publish(known(), command, None)
 
 
 @pytest.mark.parametrize("parameter", list(PARAMETERS))
@@ -201,6 +240,7 @@ def test_every_parameter_has_a_kind_of_value(parameter: str) -> None:
         ({"note": "x", "extends": 5}, "data.extends"),
         ({"note": "x", "extends": "nobody"}, "data.note"),
         ({"extends": "nobody", "set": [], "note": "x"}, "data.set"),
+        ({"set": [], "note": "x"}, "data.set"),
         ({"note": "x", "set": {"grace": 7}}, "data.set.grace"),
         ({"version": "1", "material": "yes", "set": {"company_notice_days": -1}}, "data.version"),
     ],
@@ -276,9 +316,15 @@ def test_a_tariff_document_names_its_fault(where: tuple[str, ...], value: Any, p
 
 
 def test_the_catalogues_time_never_goes_backwards() -> None:
-    publication = published(TARIFF, known("2026-01-06 09:00"))
+    state = known("2026-01-06 09:00")
+    publication = published(TARIFF, state)
     assert refusal_of(publication)[0] == "time_went_backwards"
-    assert publication.facts == ()
+    assert publication.refusal is not None
+    assert publication.refusal.message == "the catalogue's last instant was 2026-01-06T07:00:00+00:00"
+    assert (publication.state, publication.facts, publication.basis) == (state, (), "subledger/time-went-backwards")
+    # What was published, or refused, is the last instant from then on.
+    after = published({**TARIFF, "regulations": "nobody"}, at="2026-01-06 09:00").state
+    assert refusal_of(published(TARIFF, after, "2026-01-06 08:59:59"))[0] == "time_went_backwards"
 
 
 def test_a_refused_publication_is_on_record() -> None:

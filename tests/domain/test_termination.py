@@ -110,6 +110,9 @@ def test_where_notice_works_at_once_a_running_term_still_needs_its_days() -> Non
 def test_a_second_notice_that_is_no_earlier_is_refused() -> None:
     given(*renting(), cancel()).when(cancel()).refused("termination_already_announced")
     given(*renting(), cancel()).when(terminate()).refused("termination_already_announced")
+    given(*renting(), cancel()).when(terminate("violation")).refused(
+        "termination_already_announced", message="the agreement ends at 2026-02-01T00:00:00+02:00 already"
+    )
 
 
 def test_an_earlier_end_replaces_a_later_one() -> None:
