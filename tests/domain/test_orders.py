@@ -448,6 +448,26 @@ def test_what_was_ordered_under_a_plan_that_is_left_keeps_its_price_there_discou
     )
 
 
+def test_what_a_boundary_frees_nothing_for_is_paid_after_the_plan_has_changed() -> None:
+    # 10.00 − 8.10 = 1.90 wait for 3.10. From February on the old plan asks for 1.00, the new one for 1.50.
+    common = {"connection_fee": "5.00", "usage": {}, "administrative": {}}
+    plans = {
+        "start": {**common, "periodic": {"did.ua": "1.00"}},
+        "business": {**common, "periodic": {"did.ua": "1.50"}},
+    }
+    story = given(
+        *(*renting(NEW_YEAR, "10.00"), order(SECOND), plan_change()),
+        tariffs=({**FREE_TARIFF, "effective_from": "2026-02-01T00:00:00+02:00", "plans": plans},),
+    )
+    story.when("2026-02-01 00:00", tick()).then(
+        fact("included-units-lapsed"),
+        fact("plan-changed"),
+        fact("periodic-service-charged", number=SECOND, amount="1.50", plan="business"),
+        fact("number-rented", number=SECOND),
+        fact("rental-suspended", number=NUMBER, owed="1.50"),
+    ).balance("0.40")
+
+
 def test_a_free_service_of_a_plan_that_was_left_is_still_the_one_that_may_be_held() -> None:
     common = {"connection_fee": "0.00", "usage": {}, "administrative": {}}
     plans = {
