@@ -81,6 +81,7 @@ def test_anything_else_is_no_amount(text: str) -> None:
 )
 def test_an_amount_is_written_with_its_minor_digits_and_no_zeros_beyond(units: int, currency: str, text: str) -> None:
     assert str(Money(units, currency)) == text
+    assert format_decimal(units, decimal_places(currency), MINOR_DIGITS[currency]) == text
     assert Money.parse(text, currency) == Money(units, currency)
 
 
