@@ -23,7 +23,7 @@ from domain.facts import (
     UsageCharged,
 )
 from domain.invoices import oldest_invoice_first
-from domain.money import Money, decimal_places, format_decimal, minor_unit
+from domain.money import ACCOUNT_DECIMALS, Money, decimal_places, format_decimal, minor_unit, parse_decimal
 from domain.periods import local_text, period_of, whole_periods
 from domain.prices import Listed, proration
 from domain.refusals import Code, Refusal, counted
@@ -420,7 +420,7 @@ def _reverse_prepaid(case: Case, left: PrepaidLeft, fee: Money) -> Money:
     if charge is None or not isinstance(charge.fact, PeriodicServiceCharged):
         return fee
     price = charge.fact.calculation
-    discount = int(Money.parse(price.discount, "USD").units) if price.discount else 0
+    discount = parse_decimal(price.discount or "0", ACCOUNT_DECIMALS)
     listed = Listed(price=price.price, tariff=charge.fact.tariff, discount_millionths=discount)
     whole, _ = proration(listed, 1, further=left.periods - 1)
     whole = min(whole, reversals.left_of(case, charge))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from domain import accounts
 from domain.case import Case
@@ -100,12 +101,8 @@ def _withdrawn(case: Case, charge: Charged) -> bool:
     invoice = getattr(charge.fact, "invoice", None)
     if invoice is None or invoice in case.state.invoices:
         return False
-    for recorded in case.newest_first():
-        if recorded.version <= charge.recorded.version:
-            return False
-        if isinstance(recorded.fact, InvoiceExpired) and recorded.fact.invoice == invoice:
-            return True
-    return False
+    since = takewhile(lambda one: one.version > charge.recorded.version, case.newest_first())
+    return any(isinstance(one.fact, InvoiceExpired) and one.fact.invoice == invoice for one in since)
 
 
 def _tax_of(case: Case, charge: Charged) -> Charged | None:
@@ -147,6 +144,7 @@ def _returned(
 
 
 def _allocated(case: Case, invoice: str) -> tuple[Takes, Money]:
+    """The lots that paid the invoice, and how much of that was put back before."""
     takes: list[Takes] = []
     back = case.zero
     for recorded in case.newest_first():

@@ -1,5 +1,7 @@
 """Money back: by each of the refund rules, and how it is paid out."""
 
+from typing import Any
+
 import pytest
 
 from domain import commands as ask
@@ -34,13 +36,18 @@ from tests.domain.controls import (
     resolve,
     terminate,
     tick,
+    verify,
     violation,
 )
 from tests.domain.given import Rules, Step, Story, fact, given
 
 AMERICAN = "+12025550100"
 AT_ONCE = {"subscriber_termination": "at_once", "company_notice_days": 0}
-UNUSED = {"refunds": "unused_deposits", "refund_days": 90, "non_refundable_methods": ["bank_transfer", "crypto"]}
+UNUSED: dict[str, Any] = {
+    "refunds": "unused_deposits",
+    "refund_days": 90,
+    "non_refundable_methods": ["bank_transfer", "crypto"],
+}
 
 
 def rate(text: str) -> ask.Rate:
@@ -81,6 +88,65 @@ def test_only_a_refund_that_is_due_is_paid() -> None:
     given(*joined()).when(paid_out("nonsense")).refused("unknown_refund")
 
 
+def test_a_rate_beside_the_accounts_own_currency_changes_nothing() -> None:
+    given(*joined(), cancel(), rules=AT_ONCE).when(paid_out("s-1/7", rate=rate("2"))).then(
+        fact("refund-paid", amount="50.00", paid="50.00", rate=None)
+    )
+
+
+def test_of_a_deposit_after_the_end_the_smallest_fraction_is_written_off() -> None:
+    given(*joined(), cancel(), rules=AT_ONCE).when(deposit("1.000001", "lp-2")).then(
+        fact("deposit-credited"), fact("refund-due", amount="1.00"), fact("remainder-written-off", amount="0.000001")
+    ).balance("0.00")
+    given(*joined(amount="0.000001"), rules=AT_ONCE).when(cancel()).then(
+        fact("termination-announced"),
+        fact("agreement-terminated"),
+        fact("remainder-written-off", amount="0.000001"),
+    ).balance("0.00")
+
+
+# The smallest coin is money too: a period of 0.000001 BTC less a hundredth leaves 0.00000001 of as much
+
+
+def one_satoshi(*history: Step, method: str = "card", **rules: Any) -> Story:
+    plan = {"connection_fee": "0.00", "periodic": {"did.ua": "0.000001"}, "usage": {}, "administrative": {}}
+    tariff = {
+        "tariff": "telnexx-btc",
+        "regulations": "telnexx",
+        "currency": "BTC",
+        "effective_from": "2025-01-01T00:00:00+02:00",
+        "tax": None,
+        "plans": {"start": {**plan, "discount": "0.01"}},
+    }
+    joined_there = (NEW_YEAR, register(currency="BTC"), verify(), deposit("0.000001", currency="BTC", method=method))
+    return given(
+        *(*joined_there, order(), *history), rules={**AT_ONCE, "currencies": ["BTC"], **rules}, tariffs=(tariff,)
+    )
+
+
+def test_one_satoshi_is_paid_out_by_every_refund_rule() -> None:
+    # registered 1, verified 2, deposit 3, concluded 4, placed 5, charged 6, rented 7, requested 8.
+    ended = (fact("termination-announced"), fact("rental-ended"), fact("agreement-terminated"))
+    due = fact("refund-due", amount="0.00000001")
+    one_satoshi().when(cancel()).then(*ended, due)
+    one_satoshi(**UNUSED).when(refund()).then(fact("refund-requested"), due)
+    one_satoshi(refund(), refunds="discretionary").when(decide_refund("s-1/8")).then(fact("refund-approved"), due)
+    by_rules = one_satoshi(balance_at_termination="by_refund_rules", refunds="discretionary")
+    by_rules.when(cancel()).then(*ended, fact("refund-requested"))
+
+
+def test_one_satoshi_by_a_method_that_is_not_refunded_is_refused_for_its_method() -> None:
+    one_satoshi(method="crypto", **UNUSED).when(refund()).refused("method_not_refundable")
+
+
+def test_one_satoshi_above_the_debt_comes_back_after_the_end() -> None:
+    story = one_satoshi(charge_back(), cancel())
+    assert story.balance() == "-0.00000099"
+    story.when(deposit("0.000001", "lp-2", currency="BTC")).then(
+        fact("deposit-credited"), fact("refund-due", amount="0.00000001")
+    )
+
+
 # What is left of unused deposits
 
 
@@ -108,6 +174,13 @@ def test_a_deposit_is_young_for_ninety_times_twenty_four_hours() -> None:
         fact("refund-requested"), fact("refund-due", amount="47.50")
     )
     given(*history, rules=UNUSED).when("2026-04-05 13:00:00.000001", refund()).refused("not_refundable")
+
+
+def test_a_refund_of_unused_deposits_names_what_was_asked_for() -> None:
+    given(*joined(), rules=UNUSED).when(refund(reason="moving", method="card", country="UA")).then(
+        fact("refund-requested", reason="moving", method="card", country="UA"),
+        fact("refund-due", amount="50.00", method="card"),
+    )
 
 
 def test_the_only_deposit_ever_of_which_nothing_was_spent_comes_back_at_any_age() -> None:
@@ -213,6 +286,18 @@ def test_of_money_received_at_one_instant_what_came_first_is_spent_first_also_af
     story.when(refund()).then(fact("refund-requested"), fact("refund-due", amount="0.20")).balance("0.00")
 
 
+def test_at_the_end_the_fraction_below_a_cent_of_unused_deposits_is_written_off_and_a_gift_is_not() -> None:
+    # registered 1, verified 2, deposit 3, concluded 4, gift 5, deposit 6.
+    rules = {**UNUSED, **AT_ONCE, "balance_at_termination": "by_refund_rules"}
+    given(*joined(), adjustment("3.00"), deposit("1.005", "lp-2"), rules=rules).when(cancel()).then(
+        fact("termination-announced"),
+        fact("agreement-terminated"),
+        fact("refund-requested"),
+        fact("refund-due", amount="51.00"),
+        fact("remainder-written-off", amount="0.005", paid_from=({"lot": "s-1/6", "amount": "0.005"},)),
+    ).balance("3.00")
+
+
 def test_at_the_end_nothing_is_said_where_nothing_is_due() -> None:
     rules = {**UNUSED, **AT_ONCE, "balance_at_termination": "by_refund_rules"}
     given(*joined(first_account=False), rules=rules).when(cancel()).then(
@@ -285,6 +370,37 @@ def test_a_month_after_the_prepaid_term_does_not_come_back_even_at_its_first_ins
         fact("refund-due", amount="50.44"),
         fact("personal-data-erased"),
     )
+
+
+def test_prepaid_periods_come_back_at_the_price_then_charged_and_less_the_fee_once() -> None:
+    # Three periods of mail and of a site, 0.90 and 9.00 with their discount: 2.00 + 2.70 + 27.00 of 50.00 are charged.
+    # Two of each come back, 1.80 + 18.00 less 2.00: nothing of the first and 17.80 of the second.
+    periodic = {name: {"price": price, "refundable": True} for name, price in (("mail", "1.00"), ("site", "10.00"))}
+    plan = {"connection_fee": "2.00", "periodic": periodic, "usage": {}, "administrative": {}, "discount": "0.10"}
+    prepaid = {"periods": 3, "prepaid": True}
+    history = (*joined(NEW_YEAR), order("mail-1", "mail", **prepaid), order("site-1", "site", **prepaid))
+    rules = {**UNUSED, **AT_ONCE, "balance_at_termination": "by_refund_rules", "term_notice_days": None}
+    given(*history, rules=rules, tariffs=(telnexx_tariff(plan),)).when("2026-01-10 12:00", cancel()).then(
+        fact("termination-announced"),
+        fact("rental-ended"),
+        fact("rental-ended"),
+        fact("agreement-terminated"),
+        fact("charge-reversed", amount="17.80", tax="0.00"),
+        fact("refund-requested"),
+        fact("refund-due", amount="36.10"),
+    ).balance("0.00")
+
+
+def telnexx_tariff(plan: Rules, tax: Rules | None = None) -> Rules:
+    """The plan `start` as it is in force instead of the sample's."""
+    return {
+        "tariff": "telnexx-usd-other",
+        "regulations": "telnexx",
+        "currency": "USD",
+        "effective_from": "2025-01-01T00:00:00+02:00",
+        "tax": tax,
+        "plans": {"start": plan},
+    }
 
 
 # Money back
@@ -431,6 +547,30 @@ def test_money_back_may_follow_an_ordinary_end_within_its_days() -> None:
     )
 
 
+def test_money_back_may_follow_an_end_that_has_paid_the_balance_out() -> None:
+    story = hexaserv(administrative("resources"), cancel(), balance_at_termination="refund")
+    story.when(refund(method="card", country="US")).then(
+        fact("refund-requested"), fact("charge-reversed", amount="5.00"), fact("refund-due", amount="3.00", fee="2.00")
+    )
+    story.when(refund(method="card", country="US")).refused("not_refundable")
+
+
+def test_money_back_takes_no_charge_back_that_stands_on_an_invoice_that_expired() -> None:
+    # January's invoice is withdrawn; February's, 2.00 + 4.00 and 18 % of both, is paid.
+    money_back = {"refunds": "money_back", "refund_days": 30}
+    history = (*invoiced(), order(GERMAN, "did.de"), "2026-02-01 00:00", deposit("7.08", currency="EUR"))
+    story = given(*history, rules=money_back, under="illyvoip", zone=BELGRADE)
+    story.when("2026-02-02 12:00", refund()).then(
+        fact("refund-requested"),
+        fact("charge-reversed", amount="2.00", tax="0.36"),
+        fact("charge-reversed", amount="4.00", tax="0.72"),
+        fact("rental-ended"),
+        fact("agreement-terminated"),
+        fact("refund-due", amount="7.08"),
+        fact("personal-data-erased"),
+    ).balance("0.00")
+
+
 def test_after_an_end_for_a_violation_nothing_comes_back() -> None:
     hexaserv(administrative("resources"), terminate("violation")).when(refund()).refused(
         "not_refundable", basis="hexaserv/no-refund-for-cause"
@@ -457,6 +597,13 @@ def test_a_reviewer_may_decline() -> None:
     story.when(paid_out("s-1/4", "crypto")).refused("unknown_refund")
 
 
+def test_what_a_reviewer_grants_is_due_if_anything_is_left_of_it() -> None:
+    # 50.00 are charged back between the request and the decision.
+    story = calycom(refund(), charge_back())
+    story.when(decide_refund("s-1/4")).then(fact("refund-approved")).balance("0.00")
+    story.when(paid_out("s-1/4", "crypto")).refused("unknown_refund")
+
+
 def test_only_what_was_requested_is_decided() -> None:
     calycom().when(decide_refund("s-1/3")).refused("unknown_refund")
 
@@ -477,6 +624,22 @@ def test_a_payout_in_another_currency_names_its_rate_and_is_rounded_down() -> No
     story.when(paid_out("s-1/4", "crypto", currency="BTC")).refused("rate_required")
     story.when(paid_out("s-1/4", "crypto", currency="BTC", rate=rate("0.00001234567"))).then(
         fact("refund-paid", amount="50.00", paid="0.00061728", rate="0.00001234567")
+    )
+
+
+def test_a_large_payout_in_a_coin_is_exact_to_its_last_decimal() -> None:
+    # 12,345.67 × 0.600000000007 = 7,407.402 + 0.00000008641969.
+    history = (NOON, register("calycom", "EUR", "vps"), deposit("12345.67", currency="EUR"), refund())
+    story = given(*history, decide_refund("s-1/4"), under="calycom", zone=BERLIN)
+    story.when(paid_out("s-1/4", "crypto", currency="XMR", rate=rate("0.600000000007"))).then(
+        fact("refund-paid", amount="12345.67", paid="7407.402000086419")
+    )
+
+
+def test_a_rate_may_be_a_whole_number() -> None:
+    story = calycom(refund(), decide_refund("s-1/4"))
+    story.when(paid_out("s-1/4", "crypto", currency="XMR", rate=rate("2"))).then(
+        fact("refund-paid", paid="100.000000000000", rate="2")
     )
 
 
@@ -556,6 +719,13 @@ def test_at_the_end_a_refund_by_discretion_is_requested_and_waits() -> None:
     story.when(decide_refund("s-1/7")).then(fact("refund-approved"), fact("refund-due", amount="50.00"))
 
 
+def test_at_the_end_nothing_is_asked_of_a_reviewer_where_there_is_no_balance() -> None:
+    rules = {**AT_ONCE, "balance_at_termination": "by_refund_rules", "refunds": "discretionary"}
+    given(*joined(amount=None), rules=rules).when(cancel()).then(
+        fact("termination-announced"), fact("agreement-terminated")
+    )
+
+
 def test_money_back_connects_no_number_whose_invoice_it_leaves_nothing_of() -> None:
     # 2.00 + 4.00 × 27/31 = 5.48 and 18 % of it, 0.99, are invoiced; to take them back is not to pay for the number.
     money_back = {"refunds": "money_back", "refund_days": 30}
@@ -587,3 +757,80 @@ def test_a_violation_alone_does_not_end_the_money_back_guarantee() -> None:
         fact("refund-due", amount="50.00"),
         fact("personal-data-erased"),
     )
+
+
+# Into which lots a charge goes back
+
+
+def restored(*parts: tuple[str, str, str]) -> tuple[dict[str, str], ...]:
+    return tuple({"lot": lot, "amount": amount, "received_at": NOON, "method": by} for lot, amount, by in parts)
+
+
+def test_a_charge_comes_back_into_the_lots_it_was_taken_from_the_newest_first() -> None:
+    # 3.00 by card and 2.00 in cash pay 5.00: two come back into the cash, the other three into the card's.
+    deposits = (deposit("3.00"), deposit("2.00", "lp-2", method="cash"))
+    history = (NOON, register("hexaserv", plan="standard"), *deposits, administrative("resources"), dispute("s-1/5"))
+    story = given(*history, under="hexaserv", zone=PODGORICA)
+    story.when(resolve("s-1/6", amount="2.00")).then(
+        fact("dispute-resolved"),
+        fact("charge-reversed", amount="2.00", restored=restored(("s-1/4", "2.00", "cash"))),
+    )
+    story.when(refund(country="ME")).then(
+        fact("refund-requested"),
+        fact("charge-reversed", amount="3.00", restored=restored(("s-1/3", "3.00", "card"))),
+        fact("agreement-terminated"),
+        fact("refund-due", amount="5.00"),
+        fact("personal-data-erased"),
+    )
+
+
+def test_of_a_tax_on_several_charges_each_gives_back_its_own_share() -> None:
+    # On 1 January 5.00 for the connection take the 5.00 by card; 3.00 for the number and 18 % of 8.00, 1.44, are
+    # taken from the 10.00 in coins. The connection's share of the tax is 0.90; then 0.54 of it are left.
+    plan = {"connection_fee": "5.00", "periodic": {"did.ua": "3.00"}, "usage": {}, "administrative": {}}
+    vat = {"name": "VAT", "rate": "0.18"}
+    history = (*joined(amount="5.00"), deposit("10.00", "lp-2", method="crypto"), "2026-02-01 00:00", order())
+    story = given(*history, rules=UNUSED, tariffs=(telnexx_tariff(plan, vat),))
+    assert story.balance() == "5.56"
+    # registered 1, verified 2, deposit 3, concluded 4, deposit 5, placed 6, connection 7, number 8, tax 9, rented 10.
+    story.when(dispute("s-1/7"), resolve("s-1/11")).then(
+        fact("dispute-resolved"),
+        fact(
+            "charge-reversed",
+            amount="5.00",
+            tax="0.90",
+            restored=restored(("s-1/5", "0.90", "crypto"), ("s-1/3", "5.00", "card")),
+        ),
+    )
+    story.when(dispute("s-1/9"), resolve("s-1/14")).then(
+        fact("dispute-resolved"), fact("charge-reversed", amount="0.54", restored=restored(("s-1/5", "0.54", "crypto")))
+    )
+    story.when(dispute("s-1/8"), resolve("s-1/17")).then(
+        fact("dispute-resolved"),
+        fact("charge-reversed", amount="3.00", tax="0.00", restored=restored(("s-1/5", "3.00", "crypto"))),
+    ).balance("15.00")
+    # What is left of the card's deposit is refundable, and not a cent of the coins.
+    story.when(refund()).then(fact("refund-requested"), fact("refund-due", amount="5.00")).balance("10.00")
+
+
+def test_what_is_left_of_a_charge_counts_everything_that_came_back_of_it() -> None:
+    # 30.00 for three periods: 1.00 by a dispute, two whole periods at the end, the other 9.00 as money back.
+    site = {"site": {"price": "10.00", "refundable": True}}
+    plan = {"connection_fee": "0.00", "periodic": site, "usage": {}, "administrative": {}}
+    money_back = {"balance_at_termination": "by_refund_rules", "refunds": "money_back", "refund_days": 30}
+    rules = {**AT_ONCE, **money_back, "term_notice_days": None}
+    history = (*joined(NEW_YEAR), order("site-1", "site", periods=3, prepaid=True))
+    story = given(*history, rules=rules, tariffs=(telnexx_tariff(plan),))
+    # registered 1, verified 2, deposit 3, concluded 4, placed 5, charged 6, rented 7, disputed 8.
+    story.when(dispute("s-1/6"), resolve("s-1/8", amount="1.00")).then(
+        fact("dispute-resolved"), fact("charge-reversed", amount="1.00")
+    ).balance("21.00")
+    story.when("2026-01-10 12:00", cancel()).then(
+        fact("termination-announced"),
+        fact("rental-ended"),
+        fact("agreement-terminated"),
+        fact("charge-reversed", amount="20.00"),
+        fact("refund-requested"),
+        fact("charge-reversed", amount="9.00"),
+        fact("refund-due", amount="50.00"),
+    ).balance("0.00")
