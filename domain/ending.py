@@ -140,10 +140,10 @@ def _remaining_term(case: Case, rental: Rental) -> RemainingTermCharged | None:
     periods = whole_periods(rental.paid_until, rental.term_ends_at, case.zone)
     if periods <= 0:
         return None
-    listed = price_of_held(case, rental, rental.service)
+    listed = price_of_held(case, rental.service)
     priced = [(listed, 1)]
     if rental.channels:
-        priced.append((price_of_held(case, rental, CHANNEL), rental.channels))
+        priced.append((price_of_held(case, CHANNEL), rental.channels))
     price, amount = term_price(priced, periods)
     return RemainingTermCharged(number=rental.number, amount=amount, periods=periods, price=price, tariff=listed.tariff)
 

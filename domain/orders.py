@@ -66,7 +66,7 @@ def add_channels(case: Case, request: AddChannels) -> Refusal | None:
         return _unknown_service(case, CHANNEL)
     if rental.suspended:
         return Refusal(code=Code.PERIOD_NOT_PAID, message=f"{rental.number} is suspended until its period is paid")
-    charged = _channels_charge(case, rental, price_of_held(case, rental, CHANNEL), request.count)
+    charged = _channels_charge(case, rental, price_of_held(case, CHANNEL), request.count)
     tax, tax_amount = with_tax(case, charged.amount)
     refusal = insufficient_funds(case, charged.amount + tax_amount)
     if refusal is not None:
@@ -173,7 +173,7 @@ def free_service(case: Case, service: str) -> Refusal | None:
         return None
     held: list[Rental | Order] = [*case.state.rentals.values(), *case.state.orders.values()]
     for one in held:
-        if _is_free(price_of_held(case, one, one.service)):
+        if _is_free(price_of_held(case, one.service)):
             return Refusal(code=Code.FREE_SERVICE_ALREADY_HELD, message=f"{one.number} ({one.service}) is free already")
     return None
 

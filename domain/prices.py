@@ -181,9 +181,9 @@ def term_price(priced: list[tuple[Listed, int]], periods: int) -> tuple[Money, M
     return one, all_
 
 
-def order_bill(case: Case, order: Order, *, with_fee: bool, at: datetime | None = None) -> Bill:
-    """What an order costs if it is connected at `at` (default: now), the connection fee with the first number."""
-    at = at or case.effective_at
+def order_bill(case: Case, order: Order, *, with_fee: bool) -> Bill:
+    """What an order costs if it is connected now, the connection fee with the first number."""
+    at = case.effective_at
     plan = case.state.profile.plan
     period = period_of(at, case.zone)
     days, of = _part_of_month(at, case.zone)
@@ -195,9 +195,9 @@ def order_bill(case: Case, order: Order, *, with_fee: bool, at: datetime | None 
     charged_fee = fee.share(1, 1)
     if with_fee and charged_fee.units:
         lines.append(_bill_line(service=None, amount=charged_fee, calculation=_calculation(price=fee), tariff=tariff))
-    lines.append(_line(order.service, _price_in_use(case, order, plan, order.service, at), 1, days, of, further))
+    lines.append(_line(order.service, _price_in_use(case, plan, order.service, at), 1, days, of, further))
     if order.channels:
-        listed = _price_in_use(case, order, plan, CHANNEL, at)
+        listed = _price_in_use(case, plan, CHANNEL, at)
         lines.append(_line(CHANNEL, listed, order.channels, days, of, further))
     rule = "renewal" if days is None else "proration"
     return _bill(case, order.number, plan, period, lines, at, rule)
@@ -206,9 +206,9 @@ def order_bill(case: Case, order: Order, *, with_fee: bool, at: datetime | None 
 def renewal_bill(case: Case, rental: Rental, item: Waiting) -> Bill:
     """A period of a rental with its channels, at the plan and tariff in force at the boundary that it begins with."""
     period = Period(item.since, nth_period_end(item.since, 1, case.zone))
-    lines = [_line(rental.service, _price_in_use(case, rental, item.plan, rental.service, item.since), 1)]
+    lines = [_line(rental.service, _price_in_use(case, item.plan, rental.service, item.since), 1)]
     if item.channels:
-        listed = _price_in_use(case, rental, item.plan, CHANNEL, item.since)
+        listed = _price_in_use(case, item.plan, CHANNEL, item.since)
         lines.append(_line(CHANNEL, listed, item.channels))
     return _bill(case, rental.number, item.plan, period, lines, item.since, "renewal")
 
@@ -219,9 +219,9 @@ def renewal_of(case: Case, rental: Rental, boundary: datetime) -> Waiting:
     return Waiting(number=rental.number, since=boundary, renewal=True, plan=plan, channels=rental.channels)
 
 
-def price_of_held(case: Case, holder: Order | Rental, service: str) -> Listed:
-    """What `service` (the rental's or order's own, or its channels) costs now."""
-    return _price_in_use(case, holder, case.state.profile.plan, service, case.effective_at)
+def price_of_held(case: Case, service: str) -> Listed:
+    """What a service in use (a rental's or order's own, or its channels) costs now."""
+    return _price_in_use(case, case.state.profile.plan, service, case.effective_at)
 
 
 def _part_of_month(at: datetime, zone: str) -> tuple[int | None, int | None]:
@@ -233,15 +233,12 @@ def _tariff_in_force(case: Case, at: datetime) -> Tariff | None:
     return case.catalogue.tariff(case.state.profile.regulations, case.state.profile.currency, at)
 
 
-def _price_in_use(case: Case, holder: Order | Rental, plan: str, service: str, at: datetime) -> Listed:
+def _price_in_use(case: Case, plan: str, service: str, at: datetime) -> Listed:
     """A service in use that its plan no longer prices, or never did, keeps its last price."""
     listed = listed_price(case, plan, service, at) or _price_under_earlier_plan(case, service, at)
-    if listed is not None:
-        return listed
-    last = holder.channel_price if service == CHANNEL else holder.price
-    if last is None:
+    if listed is None:
         raise LookupError(f"{case.state.subject}: no plan of this account ever priced {service}")
-    return Listed(price=last, tariff=plan_terms(case, plan, at)[0].name)
+    return listed
 
 
 def _price_under_earlier_plan(case: Case, service: str, at: datetime) -> Listed | None:

@@ -102,7 +102,6 @@ def _renew_by_invoice(case: Case, rental: Rental, bill: Bill) -> None:
 
 def _grant_within_term(case: Case, rental: Rental, start: datetime) -> None:
     """A prepaid term's next period: nothing to pay, but its included units are granted, as many as in its first."""
-    granted = any(units.until > start for units in rental.units.values())
-    if rental.prepaid and rental.rented_at < start and not granted:
+    if rental.prepaid and rental.rented_at < start:
         period = Period(start, next_boundary(start, case.zone))
         grant_units(case, rental.number, rental.term_units, period)

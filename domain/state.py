@@ -115,8 +115,6 @@ class Order:
     """Issued for it; paid in full once it is no longer among the open ones."""
     plan: str = ""
     charge: str = ""
-    price: Money | None = None
-    channel_price: Money | None = None
     units: Mapping[str, "Units"] = field(default_factory=dict)
     """Granted with the payment, a moment before the number is connected."""
 
@@ -131,7 +129,7 @@ class Units:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rental:
-    """One number held, with its channels. Prices are those last charged, per period and before discounts of time."""
+    """One number held, with its channels."""
 
     number: str
     service: str
@@ -146,8 +144,6 @@ class Rental:
     """The plan by which the current period was paid; prepaid periods keep it."""
     charge: str
     """The fact that charged the current period, or the prepaid term."""
-    price: Money
-    channel_price: Money | None
     suspended: bool = False
     unpaid_since: datetime | None = None
     units: Mapping[str, Units] = field(default_factory=dict)
@@ -191,7 +187,6 @@ class Invoice:
     due: datetime
     period_start: datetime
     period_end: datetime
-    total: Money
     outstanding: Money
     paid: Takes = ()
     ended: bool = False
@@ -326,7 +321,7 @@ _with_orders_and_queue = changer(Subscriber, "orders", "queue")
 _with_rentals = changer(Subscriber, "rentals")
 _with_standing_and_rentals = changer(Subscriber, "standing", "rentals")
 _order_with_units = changer(Order, "units")
-_priced_order = changer(Order, "price", "plan", "charge")
+_charged_order = changer(Order, "plan", "charge")
 _rental_with_units = changer(Rental, "units")
 _subscriber = maker(Subscriber)
 _profile = maker(Profile)
@@ -441,7 +436,6 @@ def invoice_of(recorded: Recorded, issued: InvoiceIssued, *, renewal: bool, outs
         due=issued.due,
         period_start=issued.period.start,
         period_end=issued.period.end,
-        total=issued.total,
         outstanding=outstanding,
     )
 
@@ -722,7 +716,7 @@ def _without_order(state: Subscriber, number: str) -> Subscriber:
 
 def _rented(state: Subscriber, fact: NumberRented, recorded: Recorded) -> Subscriber:
     order = state.orders.get(fact.number)
-    if order is None or order.price is None:
+    if order is None or not order.charge:
         raise CorruptStream(f"{recorded.id}: {fact.number} was rented without a paid order")
     rental = _new_rental(
         number=fact.number,
@@ -736,8 +730,6 @@ def _rented(state: Subscriber, fact: NumberRented, recorded: Recorded) -> Subscr
         paid_until=fact.period.end,
         plan=order.plan,
         charge=order.charge,
-        price=order.price,
-        channel_price=order.channel_price,
         units=order.units,
         term_units={service: units.left for service, units in order.units.items()} if fact.prepaid else {},
     )
@@ -784,19 +776,12 @@ def _renumbered(state: Subscriber, fact: NumberReplaced) -> Subscriber:
 
 
 def _period_paid(state: Subscriber, fact: PeriodicServiceCharged, recorded: Recorded) -> Subscriber:
-    """Remembers the price, and where it is a rental's own renewal, that the period is paid (or invoiced)."""
-    price = fact.calculation.price
-    order = state.orders.get(fact.number)
-    if order is not None:
-        priced = (
-            replace(order, channel_price=price)
-            if fact.service == CHANNEL
-            else _priced_order(order, price, fact.plan, recorded.id)
-        )
-        return _with_orders(state, {**state.orders, fact.number: priced})
-    rental = _rental(state, fact.number)
+    """Remembers the charge, and where it is a rental's own renewal, that the period is paid (or invoiced)."""
+    holder = state.orders.get(fact.number) or _rental(state, fact.number)
     if fact.service == CHANNEL:
-        return _with_rental(state, replace(rental, channel_price=price))
+        return state
+    if isinstance(holder, Order):
+        return _with_orders(state, {**state.orders, fact.number: _charged_order(holder, fact.plan, recorded.id)})
     start = fact.period.start
     queue = tuple(
         item
@@ -804,16 +789,15 @@ def _period_paid(state: Subscriber, fact: PeriodicServiceCharged, recorded: Reco
         if not (
             item.renewal
             and item.number == fact.number
-            and (item.since == start or (rental.suspended and item.since < start))
+            and (item.since == start or (holder.suspended and item.since < start))
         )
     )
     waiting = [item.since for item in queue if item.renewal and item.number == fact.number]
-    unpaid_since = rental.unpaid_since if fact.invoice else min(waiting, default=None)
+    unpaid_since = holder.unpaid_since if fact.invoice else min(waiting, default=None)
     paid = replace(
-        rental,
+        holder,
         plan=fact.plan,
         charge=recorded.id,
-        price=price,
         paid_until=fact.period.end,
         unpaid_since=unpaid_since,
     )
@@ -858,7 +842,7 @@ def _reversed(state: Subscriber, fact: ChargeReversed) -> Subscriber:
     if fact.tax_charge is not None:
         taken_back[fact.tax_charge] = fact.tax + state.reversed.get(fact.tax_charge, nothing)
     state = replace(state, reversed=taken_back)
-    if fact.invoice is not None and fact.lowered.units:
+    if fact.invoice is not None:
         state = _settle_part(state, fact.invoice, fact.lowered, ())
     return _refilled(state, fact.credited, fact.restored)
 
