@@ -19,6 +19,7 @@ from tests.domain.controls import (
     autorenew,
     call,
     cancel,
+    charge_back,
     deposit,
     dispute,
     messages,
@@ -153,6 +154,34 @@ def test_an_invoice_stays_open_where_the_version_that_it_was_issued_under_says_s
     ).outstanding("7.08")
 
 
+EXPIRING: dict[str, Any] = {"unpaid_invoice": "expires", "erase_personal_data_at_end": False}
+
+
+def test_a_renewal_whose_invoice_expires_ends_its_number_and_with_the_last_one_the_agreement() -> None:
+    # February's 4.72 are due three times 24 h after its first instant.
+    history = (german(), paid("6.47"), FEBRUARY, tick(), paid("1.00", "lp-2"))
+    rules: dict[str, Any] = {**EXPIRING, "agreement_ends_with_last_rental": True, "balance_at_termination": "refund"}
+    illyvoip(*history, **rules).when("2026-02-04 12:00", tick()).then(
+        fact("invoice-expired", outstanding="3.72", returned="1.00", at="2026-02-04 00:00"),
+        fact("rental-ended", number=GERMAN, reason="unpaid", at="2026-02-04 00:00"),
+        fact("agreement-terminated", cause="unpaid", at="2026-02-04 00:00"),
+        fact("refund-due", amount="1.00"),
+    ).balance("0.00").outstanding("0.00")
+    illyvoip(*history, **{**rules, "agreement_ends_with_last_rental": False}).when("2026-02-04 12:00", tick()).then(
+        fact("invoice-expired"), fact("rental-ended")
+    ).balance("1.00")
+
+
+def test_what_an_invoice_that_expires_after_the_end_gives_back_is_due_less_the_debt() -> None:
+    # 1.30 are paid on February's invoice when the agreement ends; 0.30 of them are charged back.
+    history = (german(), paid("6.47"), FEBRUARY, tick(), paid("1.00", "lp-2"), paid("0.30", "lp-3"))
+    end = ("2026-02-02 12:00", terminate(), "2026-02-03 12:00", charge_back("lp-3"))
+    illyvoip(*history, *end, **EXPIRING, balance_at_termination="refund").when("2026-02-04 12:00", tick()).then(
+        fact("invoice-expired", outstanding="3.42", returned="1.30", at="2026-02-04 00:00"),
+        fact("refund-due", amount="1.00", at="2026-02-04 00:00"),
+    ).balance("0.00").outstanding("0.00")
+
+
 def test_without_patience_a_renewal_that_cannot_be_paid_is_not_invoiced() -> None:
     calycom(order(DUTCH, "did.nl"), paid("5.00")).when(FEBRUARY, tick()).then(
         fact("rental-ended", number=DUTCH, at=FEBRUARY, basis="calycom/expiry")
@@ -165,6 +194,22 @@ def test_without_patience_a_renewal_that_can_be_paid_is_invoiced_and_paid() -> N
         fact("periodic-service-charged", amount="5.00"),
         fact("payment-allocated", amount="5.00"),
     ).balance("0.00")
+
+
+def test_without_patience_a_renewal_of_nothing_needs_no_money() -> None:
+    gratis = {"connection_fee": "0.00", "periodic": {"did.nl": "0.00"}, "usage": {}, "administrative": {}}
+    document = {
+        "tariff": "calycom-eur-gratis",
+        "regulations": "calycom",
+        "currency": "EUR",
+        "effective_from": "2025-01-01T00:00:00+01:00",
+        "tax": None,
+        "plans": {"vps": gratis},
+    }
+    history = (NOON, register("calycom", "EUR", "vps"), order(DUTCH, "did.nl"))
+    given(*history, under="calycom", zone=BERLIN, tariffs=(document,)).when(FEBRUARY, tick()).then(
+        fact("invoice-issued", purpose="renewal", total="0.00"), fact("periodic-service-charged", amount="0.00")
+    )
 
 
 def test_included_units_are_granted_with_the_invoice_where_service_goes_on() -> None:
@@ -386,6 +431,99 @@ def test_what_returns_at_a_boundary_pays_no_order_at_the_price_of_the_month_befo
     ).outstanding(left)
 
 
+SUSPENDING: dict[str, Any] = {"unpaid_renewal": "suspend", "unpaid_ends_after": None}
+
+
+def in_march(number: str) -> dict[str, Any]:
+    """From 1 March on the number costs so much, and a hundred minutes are included."""
+    usage = {"voice.out": {"per": "minute", "price": "0.02", "included": 100}}
+    plan = {"connection_fee": "2.00", "periodic": {"did.de": number}, "usage": usage, "administrative": {}}
+    return {
+        "tariff": "illyvoip-eur-march",
+        "regulations": "illyvoip",
+        "currency": "EUR",
+        "effective_from": "2026-03-01T00:00:00+01:00",
+        "tax": {"name": "VAT", "rate": "0.18"},
+        "plans": {"basic": plan},
+    }
+
+
+def suspended(*history: Step, march: str = "4.00") -> Story:
+    """Suspended since 1 February for 4.72, of which 3.00 are paid."""
+    unpaid = (german(), paid("6.47"), FEBRUARY, tick(), paid("3.00", "lp-2"))
+    return given(
+        *(NOON, register("illyvoip", "EUR", "basic"), *unpaid, *history),
+        rules=SUSPENDING,
+        under="illyvoip",
+        zone=BELGRADE,
+        tariffs=(in_march(march),),
+    )
+
+
+def test_the_next_periods_invoice_replaces_the_unpaid_one_of_a_suspended_number() -> None:
+    # What was paid on February's goes over to March's 4.72.
+    suspended().when(MARCH, tick()).then(
+        fact(
+            "invoice-expired",
+            number=GERMAN,
+            reason="new period",
+            outstanding="1.72",
+            returned="3.00",
+            basis="illyvoip/advance-invoices",
+        ),
+        fact("invoice-issued", purpose="renewal", total="4.72"),
+        fact("periodic-service-charged", amount="4.00", period=(MARCH, APRIL)),
+        fact("tax-charged", amount="0.72"),
+        fact("payment-allocated", amount="3.00"),
+        fact("rental-suspended", number=GERMAN, owed="4.72", period=(MARCH, APRIL)),
+    ).outstanding("1.72")
+
+
+def test_a_suspended_number_is_resumed_when_what_was_paid_is_enough_for_the_next_period() -> None:
+    # 2.00 + 0.36 VAT; 0.64 of the 3.00 are left.
+    suspended(march="2.00").when(MARCH, tick()).then(
+        fact("invoice-expired", returned="3.00"),
+        fact("invoice-issued", total="2.36"),
+        fact("periodic-service-charged", amount="2.00"),
+        fact("tax-charged", amount="0.36"),
+        fact("payment-allocated", amount="2.36"),
+        fact("included-units-granted", number=GERMAN, service="voice.out", units=100, period=(MARCH, APRIL)),
+        fact("rental-resumed", number=GERMAN),
+    ).balance("0.64").outstanding("0.00")
+
+
+def test_a_suspended_number_is_resumed_by_a_period_that_costs_nothing() -> None:
+    suspended(march="0.00").when(MARCH, tick()).then(
+        fact("invoice-expired", returned="3.00"),
+        fact("invoice-issued", total="0.00"),
+        fact("periodic-service-charged", amount="0.00"),
+        fact("included-units-granted", number=GERMAN, service="voice.out", units=100, period=(MARCH, APRIL)),
+        fact("rental-resumed", number=GERMAN, basis="illyvoip/recurring"),
+    ).balance("3.00")
+
+
+def test_a_replaced_number_takes_its_unpaid_invoice_along_and_no_other_ones() -> None:
+    # 4.72 for the number; call recording, ordered in January for 2.61 + 0.47, costs 3.00 + 0.54.
+    other = "+493012345679"
+    history = (
+        german(),
+        order("site-1", "call-recording"),
+        paid("9.55"),
+        FEBRUARY,
+        tick(),
+        announce("2026-02-03", other, GERMAN),
+    )
+    story = illyvoip(*history, **SUSPENDING)
+    story.when("2026-02-03 00:00", tick()).then(fact("number-replaced", number=GERMAN, new_number=other))
+    story.when(paid("8.26", "lp-2")).then(
+        fact("deposit-credited"),
+        fact("payment-allocated", amount="4.72"),
+        fact("rental-resumed", number=other),
+        fact("payment-allocated", amount="3.54"),
+        fact("rental-resumed", number="site-1"),
+    ).balance("0.00").outstanding("0.00")
+
+
 def test_a_rental_that_is_not_renewed_gets_no_invoice() -> None:
     illyvoip(german(), paid("6.47"), autorenew(False, GERMAN)).when(FEBRUARY, tick()).then(
         fact("rental-ended", number=GERMAN)
@@ -446,6 +584,29 @@ def test_a_part_of_a_charge_may_be_upheld_and_never_more_than_the_whole() -> Non
     illyvoip(*history).when(resolve("s-1/11", amount="0.00")).refused(
         "amount_not_positive", message="what is taken back is more than 0.00"
     )
+
+
+def test_of_an_amount_too_small_for_tax_none_comes_back() -> None:
+    # 0.99 × 0.01 ÷ 5.48 = 0.0018.
+    illyvoip(german(), paid("6.47"), dispute("s-1/6")).when(resolve("s-1/11", amount="0.01")).then(
+        fact("dispute-resolved"), fact("charge-reversed", amount="0.01", tax="0.00", tax_charge=None, credited="0.01")
+    )
+
+
+def test_what_comes_back_of_an_invoice_goes_into_the_lots_that_paid_it_the_newest_first() -> None:
+    # 3.00, then 3.47: 2.00 + 0.36 of the connection go into the second lot, 3.48 + 0.63 of the number fill it up first.
+    # invoice 4, connection 5, number 6, tax 7, deposit 8, allocated 9, deposit 10, allocated 11, rented 12.
+    story = illyvoip(german(), paid("3.00"), paid("3.47", "lp-2"))
+    story.when(dispute("s-1/5"), resolve("s-1/13")).then(
+        fact("dispute-resolved"), fact("charge-reversed", restored=(into("s-1/10", "2.36"),))
+    )
+    story.when(dispute("s-1/6"), resolve("s-1/16")).then(
+        fact("dispute-resolved"), fact("charge-reversed", restored=(into("s-1/10", "1.11"), into("s-1/8", "3.00")))
+    ).balance("6.47")
+
+
+def into(lot: str, amount: str) -> dict[str, str]:
+    return {"lot": lot, "amount": amount, "received_at": NOON, "method": "card"}
 
 
 def test_a_dispute_that_is_not_upheld_changes_no_money() -> None:

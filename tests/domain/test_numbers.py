@@ -2,11 +2,14 @@
 
 from tests.domain.controls import (
     FEBRUARY,
+    MARCH,
+    NEW_YEAR,
     NUMBER,
     SECOND,
     THIRD,
     announce,
     call,
+    deposit,
     joined,
     order,
     renting,
@@ -103,6 +106,42 @@ def test_a_replacement_by_a_number_that_the_subscriber_took_meanwhile_does_not_h
     story.when("2026-01-20 12:00", tick()).then()
     story.when(call(60)).then(fact("usage-charged", number=NUMBER))
     story.when(call(60, "call-2", number=THIRD)).then(fact("usage-charged", number=THIRD))
+
+
+def test_a_replacement_by_a_number_that_is_given_back_in_time_happens() -> None:
+    history = (*renting(), announce("2026-02-01"), order(THIRD, autorenew=False), call(60))
+    given(*history).when(FEBRUARY, tick()).then(
+        fact("included-units-lapsed", number=NUMBER),
+        fact("included-units-lapsed", number=THIRD),
+        fact("rental-ended", number=THIRD),
+        fact("periodic-service-charged", number=NUMBER),
+        fact("included-units-granted", number=NUMBER),
+        fact("number-replaced", number=NUMBER, new_number=THIRD),
+    )
+
+
+def test_an_announced_replacement_follows_the_rental_when_the_subscriber_changes_its_number() -> None:
+    story = given(*renting(), announce("2026-01-20"), replace_number(SECOND))
+    story.when("2026-01-20 12:00", tick()).then(
+        fact("number-replaced", number=SECOND, new_number=THIRD, at="2026-01-20 00:00")
+    )
+    given(*renting(), announce("2026-01-20"), replace_number(THIRD)).when("2026-01-20 12:00", tick()).then()
+
+
+def test_what_waits_for_a_replaced_number_is_paid_under_its_new_one_and_nothing_else_is() -> None:
+    # 0.90 of 9.00 are left; February's 3.10 and an order wait, and service goes on.
+    history = (*joined(NEW_YEAR, "9.00"), order(), "2026-02-01 12:00", order(SECOND, "did.us"), announce("2026-02-20"))
+    story = given(*history, rules={"unpaid_renewal": "continue", "unpaid_ends_after": None})
+    story.when("2026-02-20 00:00", tick()).then(fact("number-replaced", new_number=THIRD))
+    # 0.90 + 5.00 − 3.10; on 20 February 9 of 28 days are left: 1.50 × 9 ÷ 28 = 0.48.
+    story.when("2026-02-20 12:00", deposit("5.00", "lp-2")).then(
+        fact("deposit-credited"),
+        fact("periodic-service-charged", number=THIRD, amount="3.10", period=(FEBRUARY, MARCH)),
+        fact("included-units-granted", number=THIRD),
+        fact("periodic-service-charged", number=SECOND, amount="0.48"),
+        fact("included-units-granted", number=SECOND),
+        fact("number-rented", number=SECOND),
+    ).balance("2.32")
 
 
 def test_a_number_that_was_changed_is_free_again() -> None:

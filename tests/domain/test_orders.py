@@ -14,6 +14,7 @@ from tests.domain.controls import (
     administrative,
     announce,
     autorenew,
+    call,
     channels,
     charge_back,
     deposit,
@@ -216,6 +217,35 @@ def test_each_prepaid_period_brings_its_included_units_and_no_charge() -> None:
     ).balance("36.10")
 
 
+def test_a_prepaid_period_brings_its_included_units_also_where_the_last_ones_were_used_up() -> None:
+    given(*renting(periods=3, prepaid=True), call(3600)).when("2026-02-01 00:00", tick()).then(
+        fact("included-units-granted", units=60)
+    )
+
+
+def test_a_prepaid_term_that_is_paid_at_a_boundary_brings_its_first_units_once() -> None:
+    history = (*joined(NEW_YEAR, "13.00"), order(), order(SECOND, periods=2, prepaid=True), autorenew(False))
+    cheaper = {
+        **FREE_TARIFF,
+        "effective_from": "2026-02-01T00:00:00+02:00",
+        "plans": {
+            "start": {
+                **FREE_TARIFF["plans"]["start"],
+                "periodic": {"did.ua": "2.00"},
+                "usage": {"voice.in": {"per": "minute", "price": "0.01", "included": 10}},
+            }
+        },
+    }
+    # 13.00 − 5.00 − 3.10 = 4.90 do not pay 6.20 on 1 January, and pay 4.00 on 1 February.
+    given(*history, tariffs=(cheaper,)).when("2026-02-01 00:00", tick()).then(
+        fact("included-units-lapsed", number=NUMBER),
+        fact("rental-ended", number=NUMBER),
+        fact("periodic-service-charged", number=SECOND, amount="4.00"),
+        fact("included-units-granted", number=SECOND, units=10),
+        fact("number-rented", number=SECOND),
+    ).balance("0.90")
+
+
 def test_a_prepaid_term_includes_in_each_period_what_it_included_when_it_was_paid() -> None:
     # A tariff published at the very instant of the order, after it, counts from that instant.
     story = given(*renting(periods=3, prepaid=True))
@@ -359,7 +389,16 @@ def test_a_released_number_is_not_renewed() -> None:
 
 def test_autorenew_is_set_on_a_rental_and_on_a_waiting_order() -> None:
     given(*renting()).when(autorenew(False)).then(fact("autorenew-set", autorenew=False))
-    given(*joined(amount="1.00"), order()).when(autorenew(False)).then(fact("autorenew-set"))
+    story = given(*joined(amount="1.00"), order())
+    story.when(autorenew(False)).then(fact("autorenew-set"))
+    story.when(autorenew(False)).then()
+    story.when(deposit("6.70", "lp-2")).then(
+        fact("deposit-credited"),
+        fact("connection-fee-charged"),
+        fact("periodic-service-charged"),
+        fact("included-units-granted"),
+        fact("number-rented", autorenew=False),
+    )
     given(*renting()).when(autorenew(False, SECOND)).refused("unknown_number")
 
 

@@ -80,6 +80,18 @@ def test_an_agreement_for_one_period_needs_no_such_notice() -> None:
     given(*renting(periods=1)).when(cancel()).then(fact("termination-announced", ends_at=FEBRUARY))
 
 
+def test_where_notice_works_at_once_a_term_still_needs_it_unless_it_is_for_one_period() -> None:
+    rules = {"subscriber_termination": "at_once"}
+    given(*renting(periods=2), rules=rules).when(cancel()).then(fact("termination-announced", ends_at=MARCH))
+    given(*renting(periods=1), rules=rules).when(cancel()).then(
+        fact("termination-announced", ends_at=NOON, basis="telnexx/termination-by-subscriber"),
+        fact("included-units-lapsed"),
+        fact("rental-ended"),
+        fact("agreement-terminated"),
+        fact("refund-due", amount="42.30"),
+    )
+
+
 def test_with_several_rentals_the_longest_notice_counts() -> None:
     given(*renting(periods=2), order(SECOND, periods=12)).when(cancel()).then(
         fact("termination-announced", ends_at=APRIL)
@@ -198,6 +210,56 @@ def test_a_positive_rest_after_the_remaining_term_is_forfeited() -> None:
         fact("remaining-term-charged", amount="6.20"),
         fact("balance-forfeited", amount="36.10"),
     ).balance("0.00")
+
+
+def test_a_remaining_term_costs_todays_price_with_its_channels_and_its_discount() -> None:
+    # From 10 January a number costs 4.00 and a channel 2.00, less a tenth: (4.00 + 2 × 2.00) × 0.9 = 7.20 a period,
+    # for one more of the two. Paid were 5.00 + 2.70 and two channels: 2 × 1.00 × 27 ÷ 31 = 1.74.
+    plan = {"connection_fee": "5.00", "periodic": {"did.ua": "4.00", "channel": "2.00"}, "usage": {}}
+    dearer = {
+        "tariff": "telnexx-usd-dearer",
+        "regulations": "telnexx",
+        "currency": "USD",
+        "effective_from": "2026-01-10T00:00:00+02:00",
+        "tax": None,
+        "plans": {"start": {**plan, "administrative": {}, "discount": "0.10"}},
+    }
+    history = (*renting(periods=2, channels=2), "2026-01-20 12:00")
+    given(*history, rules=FORFEIT, tariffs=(dearer,)).when(terminate("violation", charge_remaining_term=True)).then(
+        fact("termination-announced"),
+        fact("included-units-lapsed"),
+        fact("rental-ended"),
+        fact("agreement-terminated"),
+        fact("remaining-term-charged", amount="7.20", periods=1, price="7.20", tariff="telnexx-usd-dearer"),
+        fact("balance-forfeited", amount="33.36"),
+    ).balance("0.00")
+
+
+def test_a_term_that_is_over_is_charged_no_more_although_its_last_period_was_never_paid() -> None:
+    # January and February are agreed; 0.90 of 9.00 do not pay February, and at the first instant of March it is over.
+    rules = {**FORFEIT, "unpaid_ends_after": None}
+    history = (*joined(NEW_YEAR, "9.00"), order(periods=2), FEBRUARY, tick())
+    given(*history, "2026-02-28 12:00", rules=rules).when(terminate("violation", charge_remaining_term=True)).then(
+        fact("termination-announced"),
+        fact("rental-ended"),
+        fact("agreement-terminated"),
+        fact("remaining-term-charged", amount="3.10", periods=1),
+    ).balance("-2.20")
+    given(*history, MARCH, tick(), rules=rules).when(terminate("violation", charge_remaining_term=True)).then(
+        fact("termination-announced"),
+        fact("rental-ended"),
+        fact("agreement-terminated"),
+        fact("balance-forfeited", amount="0.90"),
+    ).balance("0.00")
+
+
+def test_of_a_balance_whatever_is_positive_is_forfeited() -> None:
+    given(*joined(amount="0.000001"), rules=FORFEIT).when(terminate("violation")).then(
+        fact("termination-announced"), fact("agreement-terminated"), fact("balance-forfeited", amount="0.000001")
+    )
+    given(*joined(amount=None), rules=FORFEIT).when(terminate("violation")).then(
+        fact("termination-announced"), fact("agreement-terminated")
+    )
 
 
 def test_a_prepaid_term_leaves_nothing_to_charge() -> None:

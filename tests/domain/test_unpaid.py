@@ -8,6 +8,7 @@ from tests.domain.controls import (
     NOON,
     NUMBER,
     SECOND,
+    THIRD,
     administrative,
     call,
     channels,
@@ -303,6 +304,17 @@ def test_without_patience_the_next_number_is_tried_after_the_first_has_ended() -
         fact("periodic-service-charged", number=SECOND, amount="1.50"),
         fact("included-units-granted", number=SECOND),
     ).balance("0.40")
+
+
+def test_without_patience_an_order_that_waits_lets_no_renewal_overtake_it() -> None:
+    # 11.50 − 5.00 − 3.10 − 1.50 = 1.90 pay neither the order that waits nor anything behind it.
+    history = (*joined(NEW_YEAR, "11.50"), order(), order(SECOND, "did.us"), order(THIRD))
+    given(*history, rules=STRICT).when(FEBRUARY, tick()).then(
+        fact("included-units-lapsed"),
+        fact("included-units-lapsed"),
+        fact("rental-ended", number=NUMBER),
+        fact("rental-ended", number=SECOND),
+    ).balance("1.90")
 
 
 def test_channels_can_be_added_in_a_grace_and_the_waiting_price_stays() -> None:

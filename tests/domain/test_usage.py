@@ -1,5 +1,7 @@
 """Metering: minutes by cumulative reports, messages by the unit, included units first, never a debt."""
 
+from typing import Any
+
 import pytest
 
 from domain.commands import Request
@@ -9,7 +11,9 @@ from tests.domain.controls import (
     NOON,
     NUMBER,
     SECOND,
+    adjust,
     call,
+    charge_back,
     deposit,
     joined,
     messages,
@@ -23,6 +27,21 @@ from tests.domain.given import fact, given
 
 EMPTY = (*renting(amount="7.70"), call(3600, "call-0"))
 """Nothing is left: neither money nor included minutes."""
+GRATIS: dict[str, Any] = {
+    "tariff": "telnexx-usd-gratis",
+    "regulations": "telnexx",
+    "currency": "USD",
+    "effective_from": "2025-01-01T00:00:00+02:00",
+    "tax": None,
+    "plans": {
+        "start": {
+            "connection_fee": "0.00",
+            "periodic": {"did.ua": "0.00"},
+            "usage": {"voice.in": {"per": "minute", "price": "0.00"}},
+            "administrative": {"documents": "0.00"},
+        }
+    },
+}
 
 
 def test_a_call_uses_the_included_minutes_first() -> None:
@@ -89,6 +108,20 @@ def test_a_late_report_of_less_that_ends_the_call_charges_nothing_more() -> None
     story.when(call(240)).refused("usage_ended")
 
 
+def test_only_a_report_of_no_less_than_before_rounds_the_last_minute_up() -> None:
+    # 130 seconds are two minutes and a begun one, which an end charges, but not one reported for an earlier second.
+    given(*renting(), call(130, ended=False)).when(call(130)).then(fact("usage-charged", minutes=1, ended=True))
+    given(*renting(), call(130, ended=False)).when(call(129)).then(
+        fact("usage-charged", minutes=0, ended=True, elapsed_seconds=130)
+    )
+
+
+def test_a_report_of_less_than_before_cuts_nothing_off() -> None:
+    # 0.0125 pay the first minute, 0.0125 the next one until the message has taken them.
+    story = given(*EMPTY, deposit("0.0325", "lp-2"), call(60, ended=False), messages(1))
+    story.when(call(59, ended=False)).then().metered(goes_on=False, charged="0.00").balance("0.00")
+
+
 def test_after_its_end_a_call_is_over() -> None:
     given(*renting(), call(60)).when(call(120)).refused("usage_ended")
 
@@ -152,6 +185,21 @@ def test_messages_are_charged_all_or_none() -> None:
     )
 
 
+def test_messages_use_the_included_ones_first_and_need_money_for_the_others_only() -> None:
+    # 5.00 + 2.70 leave 0.04 of 7.74: two messages beyond the five included, not three.
+    usage = {"sms.in": {"per": "unit", "price": "0.02", "included": 5}}
+    plan = {"connection_fee": "5.00", "periodic": {"did.ua": "3.10"}, "usage": usage, "administrative": {}}
+    including = {**GRATIS, "plans": {"start": plan}}
+    history = renting(amount="7.74")
+    given(*history, tariffs=(including,)).when(messages(8)).refused("insufficient_funds").balance("0.04")
+    given(*history, tariffs=(including,)).when(messages(7)).then(
+        fact("usage-charged", units=7, included=5, amount="0.04")
+    ).metered(goes_on=False, charged="0.04").balance("0.00")
+    given(*history, messages(4), tariffs=(including,)).when(messages(2, "sms-2")).then(
+        fact("usage-charged", units=2, included=1, amount="0.02")
+    ).balance("0.02")
+
+
 @pytest.mark.parametrize(
     ("request_", "code"),
     [
@@ -177,27 +225,21 @@ def test_usage_needs_a_paid_period() -> None:
 
 
 def test_a_zero_price_is_charged_as_a_fact_without_postings() -> None:
-    gratis = {
-        "tariff": "telnexx-usd-gratis",
-        "regulations": "telnexx",
-        "currency": "USD",
-        "effective_from": "2025-01-01T00:00:00+02:00",
-        "tax": None,
-        "plans": {
-            "start": {
-                "connection_fee": "0.00",
-                "periodic": {"did.ua": "0.00"},
-                "usage": {"voice.in": {"per": "minute", "price": "0.00"}},
-                "administrative": {"documents": "0.00"},
-            }
-        },
-    }
-    given(*joined(amount="1.00"), tariffs=(gratis,)).when(order()).then(
+    given(*joined(amount="1.00"), tariffs=(GRATIS,)).when(order()).then(
         fact("order-placed"), fact("periodic-service-charged", amount="0.00", paid_from=()), fact("number-rented")
     ).balance("1.00")
-    given(*joined(amount="1.00"), order(), tariffs=(gratis,)).when(call(61)).then(
+    given(*joined(amount="1.00"), order(), tariffs=(GRATIS,)).when(call(61)).then(
         fact("usage-charged", minutes=2, amount="0.00")
     ).balance("1.00")
+
+
+def test_what_costs_nothing_can_be_used_without_money_but_not_with_a_debt() -> None:
+    gratis = given(*joined(amount="1.00"), order(), adjust("-1.00"), tariffs=(GRATIS,))
+    gratis.when(call(60, ended=False)).then(fact("usage-charged", minutes=1, amount="0.00")).metered(
+        goes_on=True, charged="0.00"
+    )
+    in_debt = given(*joined(amount="1.00"), order(), adjust("-1.00"), charge_back(), tariffs=(GRATIS,))
+    in_debt.when(call(60, ended=False)).then(fact("usage-cut-off", unpaid_minutes=1)).balance("-1.00")
 
 
 def test_before_the_conclusion_nothing_can_be_used() -> None:
