@@ -594,15 +594,20 @@ def test_of_an_amount_too_small_for_tax_none_comes_back() -> None:
 
 
 def test_what_comes_back_of_an_invoice_goes_into_the_lots_that_paid_it_the_newest_first() -> None:
-    # 3.00, then 3.47: 2.00 + 0.36 of the connection go into the second lot, 3.48 + 0.63 of the number fill it up first.
-    # invoice 4, connection 5, number 6, tax 7, deposit 8, allocated 9, deposit 10, allocated 11, rented 12.
-    story = illyvoip(german(), paid("3.00"), paid("3.47", "lp-2"))
-    story.when(dispute("s-1/5"), resolve("s-1/13")).then(
+    # 3.00, then 3.47 of 3.53: 2.00 + 0.36 of the connection go into the second lot, 3.48 + 0.63 of the number fill it
+    # up first. A minute, 0.02 + 0.0036, that was paid of the second lot besides and comes back too is not counted.
+    # invoice 4, connection 5, number 6, tax 7, deposits 8 and 10, allocated 9 and 11, rented 12, minute 13.
+    story = illyvoip(german(), paid("3.00"), paid("3.53", "lp-2"), call(60, number=GERMAN, service="voice.out"))
+    story.when(dispute("s-1/5"), resolve("s-1/15")).then(
         fact("dispute-resolved"), fact("charge-reversed", restored=(into("s-1/10", "2.36"),))
     )
-    story.when(dispute("s-1/6"), resolve("s-1/16")).then(
+    story.when(dispute("s-1/13"), resolve("s-1/18")).then(
+        fact("dispute-resolved"),
+        fact("charge-reversed", restored=(into("s-1/10", "0.0036"), into("s-1/10", "0.02"))),
+    )
+    story.when(dispute("s-1/6"), resolve("s-1/21")).then(
         fact("dispute-resolved"), fact("charge-reversed", restored=(into("s-1/10", "1.11"), into("s-1/8", "3.00")))
-    ).balance("6.47")
+    ).balance("6.53")
 
 
 def into(lot: str, amount: str) -> dict[str, str]:

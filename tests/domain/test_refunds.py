@@ -294,7 +294,12 @@ def test_at_the_end_the_fraction_below_a_cent_of_unused_deposits_is_written_off_
         fact("agreement-terminated"),
         fact("refund-requested"),
         fact("refund-due", amount="51.00"),
-        fact("remainder-written-off", amount="0.005", paid_from=({"lot": "s-1/6", "amount": "0.005"},)),
+        fact(
+            "remainder-written-off",
+            amount="0.005",
+            paid_from=({"lot": "s-1/6", "amount": "0.005"},),
+            basis="telnexx/refund-on-termination",
+        ),
     ).balance("3.00")
 
 
