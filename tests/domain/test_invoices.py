@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from domain.facts import InvoiceExpired, Line
+from domain.money import Money
 from tests.domain.controls import (
     APRIL,
     BELGRADE,
@@ -120,6 +122,24 @@ def test_an_order_that_is_unpaid_at_the_boundary_is_invoiced_anew_at_the_whole_p
         fact("tax-charged", amount="1.08"),
         fact("payment-allocated", amount="1.00"),
     ).outstanding("6.08")
+
+
+def test_an_order_whose_invoice_was_withdrawn_is_invoiced_anew() -> None:
+    amounts = (("Income:Connection", "2.00"), ("Income:Periodic:did.de", "3.48"), ("Liabilities:Tax:VAT", "0.99"))
+    lines = tuple(Line(label=account, account=account, amount=Money.parse(amount, FUND)) for account, amount in amounts)
+    owed = Money.parse("6.47", FUND)
+    withdrawn = InvoiceExpired(
+        invoice="s-1/4", number=GERMAN, reason="new period", withdrawn=lines, outstanding=owed, returned=owed.zero()
+    )
+    illyvoip(german(), withdrawn).when(paid("6.47")).then(
+        fact("deposit-credited"),
+        fact("invoice-issued", number=GERMAN, purpose="order", total="6.47"),
+        fact("connection-fee-charged"),
+        fact("periodic-service-charged"),
+        fact("tax-charged"),
+        fact("payment-allocated", amount="6.47"),
+        fact("number-rented"),
+    )
 
 
 def test_an_invoice_may_expire_and_its_order_with_it() -> None:

@@ -396,6 +396,27 @@ def test_prepaid_periods_come_back_at_the_price_then_charged_and_less_the_fee_on
     ).balance("0.00")
 
 
+def test_a_refundable_service_that_is_paid_month_by_month_has_no_whole_period_to_give_back() -> None:
+    # 15.00 pay January's 10.00 and not February's, for which service goes on.
+    site = {"site": {"price": "10.00", "refundable": True}}
+    plan = {"connection_fee": "0.00", "periodic": site, "usage": {}, "administrative": {}}
+    going_on = {"unpaid_renewal": "continue", "unpaid_ends_after": None}
+    rules = {**UNUSED, **AT_ONCE, **going_on, "balance_at_termination": "by_refund_rules"}
+    for day in ("2026-01-10 12:00", "2026-02-10 12:00"):
+        story = given(
+            *(*joined(NEW_YEAR, "15.00"), order("site-1", "site"), day, tick()),
+            rules=rules,
+            tariffs=(telnexx_tariff(plan),),
+        )
+        story.when(cancel()).then(
+            fact("termination-announced"),
+            fact("rental-ended"),
+            fact("agreement-terminated"),
+            fact("refund-requested"),
+            fact("refund-due", amount="5.00"),
+        )
+
+
 def telnexx_tariff(plan: Rules, tax: Rules | None = None) -> Rules:
     """The plan `start` as it is in force instead of the sample's."""
     return {

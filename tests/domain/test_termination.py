@@ -17,6 +17,7 @@ from tests.domain.controls import (
     call,
     cancel,
     charge_back,
+    deposit,
     joined,
     order,
     plan_change,
@@ -334,6 +335,18 @@ def test_less_than_a_cent_is_written_off_without_a_refund() -> None:
         fact("agreement-terminated"),
         fact("remainder-written-off", amount="0.009"),
     )
+
+
+def test_a_settlement_rests_on_the_clause_of_its_end() -> None:
+    history = (NOON, register("illyvoip", "EUR", "basic"), deposit(currency="EUR"))
+    rules = {"balance_at_termination": "refund", "balance_at_termination_for_cause": "refund"}
+    for request, clause in ((cancel("T-1"), "cancellation"), (terminate("violation"), "termination-for-cause")):
+        given(*history, rules=rules, under="illyvoip").when(request).then(
+            fact("termination-announced"),
+            fact("agreement-terminated"),
+            fact("refund-due", amount="50.00", basis=f"illyvoip/{clause}"),
+            fact("personal-data-erased"),
+        )
 
 
 def test_a_balance_may_be_kept_in_the_account() -> None:

@@ -107,6 +107,28 @@ def test_a_deposit_within_the_period_pays_it_whole_and_resumes_the_number() -> N
     ).balance("0.80")
 
 
+def test_a_period_that_is_paid_late_bears_the_tax_that_was_in_force_at_its_boundary() -> None:
+    # 3.10 and a tenth of it, 0.31, although it is two tenths since 10 February.
+    def taxed(rate: str, since: str) -> dict[str, object]:
+        plan = {"connection_fee": "5.00", "periodic": {"did.ua": "3.10"}, "usage": {}, "administrative": {}}
+        return {
+            "tariff": f"telnexx-usd-{rate}",
+            "regulations": "telnexx",
+            "currency": "USD",
+            "effective_from": since,
+            "tax": {"name": "VAT", "rate": rate},
+            "plans": {"start": plan},
+        }
+
+    tariffs = (taxed("0.10", "2026-01-15T00:00:00+02:00"), taxed("0.20", "2026-02-10T00:00:00+02:00"))
+    given(*POOR, FEBRUARY, tick(), tariffs=tariffs).when("2026-02-20 12:00", deposit("3.00", "lp-2")).then(
+        fact("deposit-credited"),
+        fact("periodic-service-charged", amount="3.10"),
+        fact("tax-charged", rate="0.10", base="3.10", amount="0.31"),
+        fact("rental-resumed"),
+    ).balance("0.49")
+
+
 def test_unpaid_for_a_whole_period_the_agreement_ends_as_of_the_periods_start() -> None:
     given(*POOR, FEBRUARY, tick()).when(MARCH, tick()).then(
         fact("rental-ended", number=NUMBER, at=FEBRUARY, basis="telnexx/unpaid-termination"),
