@@ -115,7 +115,7 @@ def prepaid_periods_left(case: Case) -> tuple[PrepaidLeft, ...]:
     """Prepaid rentals of refundable services with whole periods that remain (illyvoip/cancellation)."""
     found = []
     for rental in case.state.rentals.values():
-        left = whole_periods(case.state.next_boundary, rental.paid_until, case.zone)
+        left = _periods_left(case, rental)
         charged = case.fact(rental.charge)
         if left > 0 and charged is not None and isinstance(charged.fact, PeriodicServiceCharged):
             if charged.fact.refundable:
