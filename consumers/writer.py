@@ -39,7 +39,9 @@ Wait = Callable[[], None]
 STATES_IN_MEMORY = 20_000
 """Subscribers kept in memory; the others are loaded from their snapshot when a command names them."""
 SNAPSHOT_EVERY_FACTS = 20
-"""How far back a stream is folded from; further where a state has more parts than this, each of which is copied."""
+"""How far back a stream is folded from; further where a state has very many parts, each of which is copied."""
+PARTS_A_FACT = 10
+"""So many parts are copied and read again in the time in which a fact is folded."""
 USAGE, DEPOSIT = ReportUsage.__name__, CreditDeposit.__name__
 WITH_PERSONAL_DATA = (RegisterSubscriber, TransferAgreement)
 RECORDS_NOTHING = frozenset({Code.COMMAND_ID_REUSED, Code.TIME_WENT_BACKWARDS})
@@ -334,7 +336,7 @@ class Writer:
     def _keep(self, kept: _Kept, decision: Decision) -> None:
         kept.state = decision.state
         since = decision.state.version - kept.snapshot_version
-        if since >= SNAPSHOT_EVERY_FACTS and since >= _parts(decision.state):
+        if since >= SNAPSHOT_EVERY_FACTS and since * PARTS_A_FACT >= _parts(decision.state):
             self._open.group.snapshots[decision.state.subject] = decision.state
             kept.snapshot_version = decision.state.version
 

@@ -658,13 +658,17 @@ def _spent(account: Account, amount: Money, takes: Takes) -> Account:
 
 
 def _taken(lots: tuple[Lot, ...], takes: Takes) -> tuple[Lot, ...]:
-    if len(lots) == 1 and len(takes) == 1 and lots[0].id == takes[0].lot:
-        left = lots[0].left - takes[0].amount
-        only = lots[0]
-        return (_lot(id=only.id, left=left, received_at=only.received_at, method=only.method),) if left.units else ()
+    """What the takes leave of the lots. They begin with the oldest, so that most lots need not be looked at."""
     taken = {take.lot: take.amount for take in takes}
-    rest = (replace(lot, left=lot.left - taken[lot.id]) if lot.id in taken else lot for lot in lots)
-    return tuple(lot for lot in rest if lot.left.units)
+    kept = []
+    for place, lot in enumerate(lots, 1):
+        if lot.id not in taken:
+            kept.append(lot)
+        elif (left := lot.left - taken.pop(lot.id)).units:
+            kept.append(_lot(id=lot.id, left=left, received_at=lot.received_at, method=lot.method))
+        if not taken:
+            return (*kept, *lots[place:])
+    return tuple(kept)
 
 
 def _deposited(state: Subscriber, fact: DepositCredited, recorded: Recorded) -> Subscriber:
