@@ -39,6 +39,8 @@ SEED = 20260101
 LONG_STREAM_FACTS = 100_000
 PROBE_COMMANDS = 20_000
 PROBES = 3
+CALLS_A_DEPOSIT = 100
+"""As many as cost about what one deposit brings, so that what waits to be spent does not grow with the ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +275,7 @@ def _later(settings: Settings, part: int, count: int) -> Iterator[dict[str, Any]
     at = BEGIN + SPAN + timedelta(minutes=part)
     for number in range(count):
         who = chance.randrange(min(settings.subscribers, settings.commands // 4))
-        kind = "CreditDeposit" if number % 5 == 0 else "ReportUsage"
+        kind = "CreditDeposit" if number % CALLS_A_DEPOSIT == 0 else "ReportUsage"
         data = _data(kind, who, number, chance)
         key = "reference" if kind == "CreditDeposit" else "usage"
         yield {
