@@ -348,11 +348,18 @@ def evolve(state: State, recorded: Recorded) -> State:
     return _applied(followed, fact, recorded)
 
 
-def resumed(state: Subscriber) -> Subscriber:
-    """The state of a log that ends here: what was due by its last instant has been decided, also where no fact says so.
+def at_end_of_log(state: State, last_asked: datetime | None) -> State:
+    """What a store answers for what it has folded: the state at the subject's last instant, if that left no fact.
 
-    A store answers with this for what it has folded; before the last fact nobody can know whether more follow.
+    Before the last fact nobody can know whether more follow.
     """
+    if not isinstance(state, Subscriber):
+        return state
+    return resumed(state if last_asked is None else replace(state, as_of=max(state.as_of, last_asked)))
+
+
+def resumed(state: Subscriber) -> Subscriber:
+    """The state of a log that ends here: what was due by its last instant was decided, also where no fact says so."""
     while state.next_boundary <= state.as_of:
         state = pass_boundary(state)
     return pass_replacements(state, state.as_of, inclusive=True) if state.replacements else state

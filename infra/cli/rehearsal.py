@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +12,7 @@ from domain.case import Call, Past
 from domain.commands import CATALOGUE_SUBJECT
 from domain.facts import Recorded
 from domain.publishing import CatalogueState, evolve_publication
-from domain.state import Subscriber, evolve, resumed
+from domain.state import Subscriber, at_end_of_log, evolve
 from infra.sealing import ErasedKey, KeyFolder
 from infra.views.source import Publications, Source
 
@@ -78,10 +77,7 @@ class RehearsalShard:
         state = self._real.load(subject)
         for recorded in self.by_subject.get(subject, ()):
             state = evolve(state, recorded)
-        instant = self._instants.get(subject)
-        if instant is not None and isinstance(state, Subscriber):
-            state = replace(state, as_of=max(state.as_of, instant))
-        state = resumed(state) if isinstance(state, Subscriber) else state
+        state = at_end_of_log(state, self._instants.get(subject))
         return Loaded(state, snapshot_version=state.version)
 
     def past(self, subject: str) -> Past:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
@@ -15,7 +14,7 @@ from domain.case import Call
 from domain.commands import CATALOGUE_SUBJECT
 from domain.facts import Recorded
 from domain.publishing import CatalogueState, evolve_publication
-from domain.state import State, Subscriber, Unregistered, evolve, resumed
+from domain.state import State, Unregistered, at_end_of_log, evolve
 from infra import codec, snapshots
 from infra.embedded import recorder as sql
 from infra.embedded.application import LedgerApplication, Snapshot
@@ -167,9 +166,7 @@ def folded(recorder: Rows, subject: str, snapshot: State | None) -> Loaded:
     for row in recorder.rows(SELECT_SINCE, (subject, state.version)):
         state = evolve(state, codec.decode(row[0]).recorded)
     row = recorder.one(SELECT_INSTANT, (subject,))
-    if row is not None and isinstance(state, Subscriber):
-        state = replace(state, as_of=max(state.as_of, codec.parse_instant(row[0])))
-    return Loaded(resumed(state) if isinstance(state, Subscriber) else state, snapshot_version)
+    return Loaded(at_end_of_log(state, codec.parse_instant(row[0]) if row else None), snapshot_version)
 
 
 def stored_snapshot(recorder: Rows, subject: str) -> State | None:

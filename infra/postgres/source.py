@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from itertools import count
@@ -16,7 +15,7 @@ from psycopg import RawCursor, RawServerCursor
 from consumers.ports import Answer
 from domain.case import Call
 from domain.facts import Recorded
-from domain.state import State, Subscriber, Unregistered, evolve, resumed
+from domain.state import State, Subscriber, Unregistered, at_end_of_log, evolve
 from infra import codec
 from infra.live import notes
 from infra.live.places import CATALOGUE, EVENTS, catalogue_partition
@@ -137,9 +136,7 @@ class PostgresSource:
         state: State = Unregistered(subject=subject)
         for _, value in self.facts(subject):
             state = evolve(state, codec.decode(value).recorded)
-        if not isinstance(state, Subscriber):
-            return state
-        return resumed(replace(state, as_of=max(state.as_of, self._last_asked(subject) or state.as_of)))
+        return at_end_of_log(state, self._last_asked(subject) if isinstance(state, Subscriber) else None)
 
     def past(self, subject: str) -> "CopiedPast":
         return CopiedPast(self, subject)

@@ -1,7 +1,6 @@
 """The ports of `consumers/` in memory: the smallest store that passes the contract, for tests of everything else."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from domain.catalogue import Catalogue
 from domain.commands import CATALOGUE_SUBJECT
 from domain.facts import CatalogueFact, Recorded
 from domain.publishing import CatalogueState, evolve_publication
-from domain.state import State, Subscriber, Unregistered, evolve, resumed
+from domain.state import State, Unregistered, at_end_of_log, evolve
 from infra.documents import initial_catalogue
 
 
@@ -39,10 +38,7 @@ class MemoryShard:
         snapshot_version = state.version
         for recorded in self._streams.get(subject, [])[state.version :]:
             state = evolve(state, recorded)
-        instant = self._instants.get(subject)
-        if instant is not None and isinstance(state, Subscriber):
-            state = replace(state, as_of=max(state.as_of, instant))
-        return Loaded(resumed(state) if isinstance(state, Subscriber) else state, snapshot_version)
+        return Loaded(at_end_of_log(state, self._instants.get(subject)), snapshot_version)
 
     def prepare(self, inquiry: Inquiry) -> None:
         """Nothing: everything is at hand."""
