@@ -101,6 +101,18 @@ def amended(known: Catalogue, regulations: str, since: datetime, **rules: Any) -
     return evolve_catalogue(known, initial({**head, **known.documents[regulations], **rules}, since))
 
 
+def telnexx_tariff(plan: Rules, tax: Rules | None = None, currency: str = "USD") -> dict[str, Any]:
+    """The plan `start` as it is in force instead of the sample's."""
+    return {
+        "tariff": "telnexx-other",
+        "regulations": "telnexx",
+        "currency": currency,
+        "effective_from": "2025-01-01T00:00:00+02:00",
+        "tax": tax,
+        "plans": {"start": plan},
+    }
+
+
 @dataclass(slots=True)
 class ListedPast:
     """What a list of facts still answers."""

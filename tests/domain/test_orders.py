@@ -1,7 +1,5 @@
 """Orders: what a number costs in the middle of a month, what waits, and what a term means."""
 
-from typing import Any
-
 import pytest
 
 from tests.domain.controls import (
@@ -28,24 +26,17 @@ from tests.domain.controls import (
     tick,
     transfer,
 )
-from tests.domain.given import catalogue, fact, given
+from tests.domain.given import catalogue, fact, given, telnexx_tariff
 
 MARCH_EVE = "2026-02-28 12:00"
-FREE_TARIFF: dict[str, Any] = {
-    "tariff": "telnexx-usd-free",
-    "regulations": "telnexx",
-    "currency": "USD",
-    "effective_from": "2025-01-01T00:00:00+02:00",
-    "tax": None,
-    "plans": {
-        "start": {
-            "connection_fee": "0.00",
-            "periodic": {"did.ua": "0.00", "site": "0.00", "did.us": "1.50"},
-            "usage": {},
-            "administrative": {},
-        }
-    },
-}
+FREE_TARIFF = telnexx_tariff(
+    {
+        "connection_fee": "0.00",
+        "periodic": {"did.ua": "0.00", "site": "0.00", "did.us": "1.50"},
+        "usage": {},
+        "administrative": {},
+    }
+)
 
 
 def test_the_first_number_costs_the_connection_fee_and_the_rest_of_the_month() -> None:

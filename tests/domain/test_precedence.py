@@ -53,7 +53,7 @@ from tests.domain.controls import (
     verify,
     violation,
 )
-from tests.domain.given import By, Rules, Step, Story, catalogue, given, instant
+from tests.domain.given import By, Rules, Step, Story, catalogue, given, instant, telnexx_tariff
 
 END = {"company_notice_days": 0, "balance_at_termination": "keep"}
 """The company may end the agreement at once, which leaves the balance alone."""
@@ -98,21 +98,14 @@ REFUSED = Rung(code="registration_refused", history=(NOON, register(), refuse())
 NOT_CONCLUDED = Rung(code="not_verified", history=(NOON, register(), deposit()))
 POOR = (*joined("2026-01-01 00:00", "9.00"), order(), "2026-02-01 00:00", ask.AdvanceClock())
 """Suspended for February, with 0.90 left."""
-FREE = {
-    "tariff": "telnexx-usd-free",
-    "regulations": "telnexx",
-    "currency": "USD",
-    "effective_from": "2025-01-01T00:00:00+02:00",
-    "tax": None,
-    "plans": {
-        "start": {
-            "connection_fee": "0.00",
-            "periodic": {"did.ua": "0.00", "did.us": "1.50"},
-            "usage": {},
-            "administrative": {},
-        }
-    },
-}
+FREE = telnexx_tariff(
+    {
+        "connection_fee": "0.00",
+        "periodic": {"did.ua": "0.00", "did.us": "1.50"},
+        "usage": {},
+        "administrative": {},
+    }
+)
 BOTH_PLANS = {
     **FREE,
     "tariff": "telnexx-usd-plain",

@@ -39,7 +39,7 @@ from tests.domain.controls import (
     verify,
     violation,
 )
-from tests.domain.given import Rules, Step, Story, fact, given
+from tests.domain.given import Rules, Step, Story, fact, given, telnexx_tariff
 
 AMERICAN = "+12025550100"
 AT_ONCE = {"subscriber_termination": "at_once", "company_notice_days": 0}
@@ -110,14 +110,7 @@ def test_of_a_deposit_after_the_end_the_smallest_fraction_is_written_off() -> No
 
 def one_satoshi(*history: Step, method: str = "card", **rules: Any) -> Story:
     plan = {"connection_fee": "0.00", "periodic": {"did.ua": "0.000001"}, "usage": {}, "administrative": {}}
-    tariff = {
-        "tariff": "telnexx-btc",
-        "regulations": "telnexx",
-        "currency": "BTC",
-        "effective_from": "2025-01-01T00:00:00+02:00",
-        "tax": None,
-        "plans": {"start": {**plan, "discount": "0.01"}},
-    }
+    tariff = telnexx_tariff({**plan, "discount": "0.01"}, currency="BTC")
     joined_there = (NEW_YEAR, register(currency="BTC"), verify(), deposit("0.000001", currency="BTC", method=method))
     return given(
         *(*joined_there, order(), *history), rules={**AT_ONCE, "currencies": ["BTC"], **rules}, tariffs=(tariff,)
@@ -313,14 +306,7 @@ def test_at_the_end_nothing_is_said_where_nothing_is_due() -> None:
 def test_whole_prepaid_periods_of_a_refundable_service_come_back_less_the_connection_fee() -> None:
     # illyvoip hosting, 3 periods from 1 January: 30.00 + 2.00 connection, 18 % VAT = 5.76. At the end in January two
     # whole periods remain: 20.00 less 2.00 = 18.00, without tax. The deposit of 40.00 has 2.24 left.
-    story = given(
-        NEW_YEAR,
-        register("illyvoip", "EUR", "basic"),
-        deposit("40.00", currency="EUR"),
-        order("site-1", "hosting", periods=3, prepaid=True),
-        under="illyvoip",
-        zone=BELGRADE,
-    )
+    story = prepaid_hosting("40.00")
     assert story.balance() == "2.24"
     story.when("2026-01-10 12:00", cancel("T-1")).then(
         fact("termination-announced"),
@@ -333,12 +319,12 @@ def test_whole_prepaid_periods_of_a_refundable_service_come_back_less_the_connec
     ).balance("0.00")
 
 
-def prepaid_hosting() -> Story:
-    """Three months of hosting from New Year on, 37.76 of 100.00."""
+def prepaid_hosting(amount: str = "100.00") -> Story:
+    """Three months of hosting from New Year on, 37.76 of `amount`."""
     return given(
         NEW_YEAR,
         register("illyvoip", "EUR", "basic"),
-        deposit("100.00", currency="EUR"),
+        deposit(amount, currency="EUR"),
         order("site-1", "hosting", periods=3, prepaid=True),
         under="illyvoip",
         zone=BELGRADE,
@@ -415,18 +401,6 @@ def test_a_refundable_service_that_is_paid_month_by_month_has_no_whole_period_to
             fact("refund-requested"),
             fact("refund-due", amount="5.00"),
         )
-
-
-def telnexx_tariff(plan: Rules, tax: Rules | None = None) -> Rules:
-    """The plan `start` as it is in force instead of the sample's."""
-    return {
-        "tariff": "telnexx-usd-other",
-        "regulations": "telnexx",
-        "currency": "USD",
-        "effective_from": "2025-01-01T00:00:00+02:00",
-        "tax": tax,
-        "plans": {"start": plan},
-    }
 
 
 # Money back

@@ -27,7 +27,7 @@ from tests.domain.controls import (
     tick,
     verify,
 )
-from tests.domain.given import fact, given
+from tests.domain.given import fact, given, telnexx_tariff
 
 
 def test_a_person_joins_under_the_regulations_version_in_force() -> None:
@@ -211,14 +211,7 @@ def test_a_registration_cannot_be_refused_once_a_number_was_rented() -> None:
 def test_the_smallest_coin_that_is_left_of_a_refused_registration_is_due_back() -> None:
     # 0.00000200 less a service of 0.00000100 and 99 % tax on it: a hundred-millionth is left.
     plan = {"connection_fee": "0", "periodic": {}, "usage": {}, "administrative": {"documents": "0.000001"}}
-    tariff = {
-        "tariff": "telnexx-btc",
-        "regulations": "telnexx",
-        "currency": "BTC",
-        "effective_from": "2024-01-01T00:00:00+02:00",
-        "tax": {"name": "VAT", "rate": "0.99"},
-        "plans": {"start": plan},
-    }
+    tariff = telnexx_tariff(plan, {"name": "VAT", "rate": "0.99"}, "BTC")
     story = given(
         *(*joined(amount=None, currency="BTC"), deposit("0.000002", currency="BTC"), administrative()),
         rules={"currencies": ["BTC"]},

@@ -81,9 +81,18 @@ def test_an_agreement_for_one_period_needs_no_such_notice() -> None:
     given(*renting(periods=1)).when(cancel()).then(fact("termination-announced", ends_at=FEBRUARY))
 
 
-def test_where_notice_works_at_once_a_term_still_needs_it_unless_it_is_for_one_period() -> None:
-    rules = {"subscriber_termination": "at_once"}
-    given(*renting(periods=2), rules=rules).when(cancel()).then(fact("termination-announced", ends_at=MARCH))
+@pytest.mark.parametrize(
+    ("days", "ends_at"),
+    # 5 January and 60 days are 6 March: the term ends before. 5 January and 5 days are 10 January: the month's end.
+    [({}, MARCH), ({"term_notice_days": 5}, FEBRUARY)],
+)
+def test_where_notice_works_at_once_a_running_term_still_needs_its_days_unless_it_is_for_one_period(
+    days: dict[str, int], ends_at: str
+) -> None:
+    rules = {**AT_ONCE, **days}
+    given(*renting(periods=2), rules=rules).when(cancel()).then(
+        fact("termination-announced", ends_at=ends_at, basis="telnexx/early-termination-60d")
+    )
     given(*renting(periods=1), rules=rules).when(cancel()).then(
         fact("termination-announced", ends_at=NOON, basis="telnexx/termination-by-subscriber"),
         fact("included-units-lapsed"),
@@ -102,21 +111,6 @@ def test_with_several_rentals_the_longest_notice_counts() -> None:
 def test_where_terms_need_no_notice_they_end_like_everything_else() -> None:
     given(*renting(periods=6), rules={"term_notice_days": None}).when(cancel()).then(
         fact("termination-announced", ends_at=FEBRUARY)
-    )
-
-
-def test_where_notice_works_at_once_a_running_term_still_needs_its_days() -> None:
-    # 5 January and 5 days are 10 January: the end of January, and not the 5th; one period alone is no such term.
-    rules = {**AT_ONCE, "term_notice_days": 5}
-    given(*renting(periods=2), rules=rules).when(cancel()).then(
-        fact("termination-announced", ends_at=FEBRUARY, basis="telnexx/early-termination-60d")
-    )
-    given(*renting(periods=1), rules=rules).when(cancel()).then(
-        fact("termination-announced", ends_at=NOON, basis="telnexx/termination-by-subscriber"),
-        fact("included-units-lapsed"),
-        fact("rental-ended"),
-        fact("agreement-terminated"),
-        fact("refund-due", amount="42.30"),
     )
 
 

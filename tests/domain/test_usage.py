@@ -1,7 +1,5 @@
 """Metering: minutes by cumulative reports, messages by the unit, included units first, never a debt."""
 
-from typing import Any
-
 import pytest
 
 from domain.commands import Request
@@ -23,25 +21,18 @@ from tests.domain.controls import (
     suspend,
     tick,
 )
-from tests.domain.given import fact, given
+from tests.domain.given import fact, given, telnexx_tariff
 
 EMPTY = (*renting(amount="7.70"), call(3600, "call-0"))
 """Nothing is left: neither money nor included minutes."""
-GRATIS: dict[str, Any] = {
-    "tariff": "telnexx-usd-gratis",
-    "regulations": "telnexx",
-    "currency": "USD",
-    "effective_from": "2025-01-01T00:00:00+02:00",
-    "tax": None,
-    "plans": {
-        "start": {
-            "connection_fee": "0.00",
-            "periodic": {"did.ua": "0.00"},
-            "usage": {"voice.in": {"per": "minute", "price": "0.00"}},
-            "administrative": {"documents": "0.00"},
-        }
-    },
-}
+GRATIS = telnexx_tariff(
+    {
+        "connection_fee": "0.00",
+        "periodic": {"did.ua": "0.00"},
+        "usage": {"voice.in": {"per": "minute", "price": "0.00"}},
+        "administrative": {"documents": "0.00"},
+    }
+)
 
 
 def test_a_call_uses_the_included_minutes_first() -> None:
