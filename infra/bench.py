@@ -38,7 +38,7 @@ MIX = (("ReportUsage", 70), ("CreditDeposit", 10), ("OrderNumber", 5), ("Request
 SEED = 20260101
 LONG_STREAM_FACTS = 100_000
 PROBE_COMMANDS = 20_000
-PROBES = 3
+PROBES = 7
 CALLS_A_DEPOSIT = 100
 """As many as cost about what one deposit brings, so that what waits to be spent does not grow with the ledger."""
 
@@ -247,26 +247,33 @@ def run_file(file: Path, ledger: Path) -> tuple[float, float]:
 
 
 def growth(settings: Settings, folder: Path, ledger: Path) -> Iterator[str]:
-    """The cost of a command on a ledger grown to `grow_to` facts, beside that of the fresh one."""
+    """The cost of a command on a ledger grown to `grow_to` facts, beside that of the fresh one.
+
+    Both are asked in turn, so that the machine's drift hits both.
+    """
     parts = itertools.count(1)
-    small = _probe(folder, ledger, settings, parts)
+    fresh = folder / "fresh"
+    shutil.copytree(ledger, fresh)
+    first_size = _facts(fresh)
     while _facts(ledger) < settings.grow_to:
         more = folder / "more.jsonl"
         _write(more, _later(settings, next(parts), 200_000))
         run_file(more, ledger)
-    large = _probe(folder, ledger, settings, parts)
-    yield f"{'commands a second at the first size':<46}{small:>12,.0f}"
-    yield f"{f'commands a second at {_facts(ledger):,} facts':<46}{large:>12,.0f}            {large / small:.2f} ×"
-
-
-def _probe(folder: Path, ledger: Path, settings: Settings, parts: Iterator[int]) -> float:
-    """Commands a second of processes that begin anew, with no state in memory: the median of some."""
-    probe, rates = folder / "probe.jsonl", []
+    small, large = [], []
     for part in itertools.islice(parts, PROBES):
-        _write(probe, _later(settings, part, PROBE_COMMANDS))
-        seconds, _ = run_file(probe, ledger)
-        rates.append(PROBE_COMMANDS / seconds)
-    return statistics.median(rates)
+        small.append(_probe(folder, fresh, settings, part))
+        large.append(_probe(folder, ledger, settings, part))
+    before, after = statistics.median(small), statistics.median(large)
+    yield f"{f'commands a second at {first_size:,} facts':<46}{before:>12,.0f}"
+    yield f"{f'commands a second at {_facts(ledger):,} facts':<46}{after:>12,.0f}            {after / before:.2f} ×"
+
+
+def _probe(folder: Path, ledger: Path, settings: Settings, part: int) -> float:
+    """Commands a second of a process that begins anew, with no state in memory."""
+    probe = folder / "probe.jsonl"
+    _write(probe, _later(settings, part, PROBE_COMMANDS))
+    seconds, _ = run_file(probe, ledger)
+    return PROBE_COMMANDS / seconds
 
 
 def _later(settings: Settings, part: int, count: int) -> Iterator[dict[str, Any]]:

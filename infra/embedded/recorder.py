@@ -20,20 +20,20 @@ CACHE_KIB = 65_536
 """Of either connection: with less, a group's changed pages are written before it is complete, and read again."""
 CHECKPOINT_PAGES = 16_384
 """64 MiB of log before it is copied into the database: a group commit then seldom waits for that."""
+# Names that a sender gives mostly rise: keys that begin with them grow at their end. Keys that begin with the subject
+# change a page for nearly every command of a large ledger.
 CREATE_COMMANDS = (
-    # What was asked and answered under each command id: a repeated command is recognised from here.
+    # What was asked and answered under each command id: a repeated command is recognised from here, and whose it was.
     "CREATE TABLE IF NOT EXISTS commands (subject TEXT, command_id TEXT, command BLOB, outcome BLOB, "
-    "PRIMARY KEY (subject, command_id))"
+    "PRIMARY KEY (command_id, subject))"
 )
-INDEX_COMMANDS = "CREATE INDEX IF NOT EXISTS commands_by_id ON commands (command_id)"
-"""For whoever knows a command's id and not whose it was."""
 CREATE_BESIDE = (
     # How far each call or message has been reported, also by reports that recorded no fact.
     "CREATE TABLE IF NOT EXISTS calls (subject TEXT, usage TEXT, elapsed_seconds INTEGER, ended INTEGER, "
-    "PRIMARY KEY (subject, usage)) WITHOUT ROWID",
+    "PRIMARY KEY (usage, subject)) WITHOUT ROWID",
     # References of deposits: one is never credited twice.
     "CREATE TABLE IF NOT EXISTS deposits (subject TEXT, reference TEXT, version INTEGER, "
-    "PRIMARY KEY (subject, reference)) WITHOUT ROWID",
+    "PRIMARY KEY (reference, subject)) WITHOUT ROWID",
     # The last instant of subjects whose last command recorded no fact; time never goes backwards.
     "CREATE TABLE IF NOT EXISTS instants (subject TEXT PRIMARY KEY, at TEXT) WITHOUT ROWID",
 )
@@ -107,7 +107,7 @@ class ShardRecorder(SQLiteApplicationRecorder):
         self._beside: ThreadPoolExecutor | None = None
 
     def construct_create_table_statements(self) -> list[str]:
-        return [*super().construct_create_table_statements(), CREATE_COMMANDS, INDEX_COMMANDS, *CREATE_BESIDE]
+        return [*super().construct_create_table_statements(), CREATE_COMMANDS, *CREATE_BESIDE]
 
     def _insert_events(
         self,

@@ -17,7 +17,7 @@ from infra.live import notes
 CREATE = (
     *CREATE_BESIDE,
     "CREATE TABLE IF NOT EXISTS commands (subject TEXT, command_id TEXT, command_offset INTEGER, fingerprint TEXT, "
-    "impersonal TEXT, first_sequence INTEGER, facts INTEGER, verdict BLOB, PRIMARY KEY (subject, command_id))",
+    "impersonal TEXT, first_sequence INTEGER, facts INTEGER, verdict BLOB, PRIMARY KEY (command_id, subject))",
     # One row: how far the commands have been dealt with, and the latest instant of anything decided.
     "CREATE TABLE IF NOT EXISTS progress (one INTEGER PRIMARY KEY CHECK (one = 1), through INTEGER, as_of TEXT)",
     "CREATE TABLE IF NOT EXISTS snapshots (subject TEXT PRIMARY KEY, shape TEXT, state BLOB) WITHOUT ROWID",

@@ -138,4 +138,5 @@ def test_a_command_is_found_by_its_id_without_a_scan(quarter: Path) -> None:
     with EmbeddedSource(quarter) as source:
         _, log = source.moments
         (plan,) = log.rows("EXPLAIN QUERY PLAN SELECT subject FROM commands WHERE command_id = ?", ("c-0003",))
-        assert "commands_by_id" in plan[-1]
+        assert "SEARCH" in plan[-1], plan
+        assert "command_id=?" in plan[-1]
