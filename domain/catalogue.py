@@ -8,9 +8,9 @@ from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from domain import documents as read
-from domain.documents import Fault
+from domain.documents import LARGEST_PRICE, Fault
 from domain.facts import CatalogueFact, RegulationsPublished, TariffPublished
-from domain.money import Money, parse_decimal
+from domain.money import ACCOUNT_DECIMALS, Money, money, parse_decimal
 
 Version = TypeVar("Version", "Regulations", "Tariff")
 METHODS = ("card", "bank_transfer", "crypto", "electronic_money", "cash")
@@ -249,38 +249,51 @@ def _tax(value: Any, path: str) -> Tax:
     return Tax(name=given["name"], rate=given["rate"], millionths=parse_decimal(given["rate"], 6))
 
 
+def _price(currency: str) -> read.Reader:
+    """A price in `currency`: times channels times periods it stays within what databases count with."""
+    most = money(LARGEST_PRICE * 10**ACCOUNT_DECIMALS, currency)
+
+    def entry(value: Any, path: str) -> Money:
+        price = Money.of_millionths(read.price(value, path), currency)
+        if price > most:
+            raise Fault(path, f"expected a price of at most {most} {currency}, found {read.found(value)}")
+        return price
+
+    return entry
+
+
 def _plan(value: Any, path: str, currency: str) -> Plan:
     given = read.fields(
         value,
         path,
         {
-            "connection_fee": read.price,
+            "connection_fee": _price(currency),
             "periodic": read.mapped(_periodic(currency)),
             "usage": read.mapped(_usage(currency)),
-            "administrative": read.mapped(read.price),
+            "administrative": read.mapped(_price(currency)),
         },
         {"discount": read.fraction},
     )
     discount = given.get("discount")
     return Plan(
-        connection_fee=Money.of_millionths(given["connection_fee"], currency),
+        connection_fee=given["connection_fee"],
         periodic=given["periodic"],
         usage=given["usage"],
-        administrative={name: Money.of_millionths(price, currency) for name, price in given["administrative"].items()},
+        administrative=given["administrative"],
         discount=discount,
         discount_millionths=parse_decimal(discount, 6) if discount else 0,
     )
 
 
 def _periodic(currency: str) -> read.Reader:
+    price = _price(currency)
+
     def entry(value: Any, path: str) -> PeriodicPrice:
         if isinstance(value, str):
-            return PeriodicPrice(price=Money.of_millionths(read.price(value, path), currency))
-        given = read.fields(
-            value, path, {"price": read.price}, {"refundable": read.boolean, "third_party": read.boolean}
-        )
+            return PeriodicPrice(price=price(value, path))
+        given = read.fields(value, path, {"price": price}, {"refundable": read.boolean, "third_party": read.boolean})
         return PeriodicPrice(
-            price=Money.of_millionths(given["price"], currency),
+            price=given["price"],
             refundable=given.get("refundable", False),
             third_party=given.get("third_party", False),
         )
@@ -289,12 +302,11 @@ def _periodic(currency: str) -> read.Reader:
 
 
 def _usage(currency: str) -> read.Reader:
+    required = {"per": read.one_of("minute", "unit"), "price": _price(currency)}
+
     def entry(value: Any, path: str) -> UsagePrice:
-        required = {"per": read.one_of("minute", "unit"), "price": read.price}
         given = read.fields(value, path, required, {"included": read.whole})
-        return UsagePrice(
-            per=given["per"], price=Money.of_millionths(given["price"], currency), included=given.get("included", 0)
-        )
+        return UsagePrice(per=given["per"], price=given["price"], included=given.get("included", 0))
 
     return entry
 

@@ -10,7 +10,7 @@ from domain.facts import AdjustmentPosted, CompensationGranted, DepositCredited
 from domain.money import Money
 from domain.periods import add_months
 from domain.queue import queue
-from domain.refusals import Code, Refusal
+from domain.refusals import Code, Refusal, too_large
 
 
 def compensation(case: Case, request: GrantCompensation) -> Refusal | None:
@@ -95,6 +95,9 @@ def adjustment(case: Case, request: PostAdjustment, actor: str) -> Refusal | Non
     amount = Money.of_millionths(request.amount, case.state.profile.currency)
     if not amount.units:
         return Refusal(code=Code.AMOUNT_NOT_POSITIVE, message="an adjustment of 0.00 corrects nothing")
+    beyond = too_large(amount)
+    if beyond is not None:
+        return beyond
     if amount.units < 0 and (case.balance + amount).units < 0:
         return Refusal(code=Code.INSUFFICIENT_FUNDS, message=f"{-amount} would be taken, the balance is {case.balance}")
     takes = case.takes(-amount) if amount.units < 0 else ()

@@ -7,7 +7,7 @@ from domain.facts import DepositCredited, DepositReversed, Takes
 from domain.invoices import oldest_invoice_first
 from domain.money import Money
 from domain.queue import queue
-from domain.refusals import Code, Refusal
+from domain.refusals import Code, Refusal, too_large
 from domain.registration import conclusion
 from domain.state import spend
 from domain.values import maker
@@ -79,7 +79,7 @@ def _refusal(case: Case, request: CreditDeposit) -> Refusal | None:
             code=Code.AMOUNT_NOT_POSITIVE,
             message=f"a deposit is more than 0.00, found {Money.of_millionths(request.amount, request.currency)}",
         )
-    return None
+    return too_large(Money.of_millionths(request.amount, request.currency))
 
 
 def _after_the_end(case: Case, deposit_id: str) -> None:

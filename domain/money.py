@@ -9,6 +9,10 @@ from domain.values import maker
 ACCOUNT_DECIMALS = 6
 """Inside, an account counts in millionths of its currency (CONTRACT §4)."""
 
+LARGEST_UNITS = 10**17
+"""Of one amount, in the units that its currency is counted in: ninety such amounts stay within 63 bits, which is what
+databases count with."""
+
 MINOR_DIGITS: dict[str, int] = {
     **dict.fromkeys(
         [

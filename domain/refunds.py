@@ -26,7 +26,7 @@ from domain.invoices import oldest_invoice_first
 from domain.money import ACCOUNT_DECIMALS, Money, decimal_places, format_decimal, minor_unit, parse_decimal
 from domain.periods import local_text, period_of, whole_periods
 from domain.prices import Listed, proration
-from domain.refusals import Code, Refusal, counted
+from domain.refusals import Code, Refusal, counted, too_large
 from domain.rules import basis_of
 from domain.state import Lot, Refund, Rental, spend
 
@@ -260,11 +260,15 @@ def confirm_refund_paid(case: Case, request: ConfirmRefundPaid) -> Refusal | Non
             message=f"refunds are paid in {', '.join(accepted) or 'no currency'}, not in {currency}",
         )
     rate = request.rate if currency != account else None
+    paid = _converted(refund.due, currency, rate) if rate else refund.due
+    beyond = too_large(paid)
+    if beyond is not None:
+        return beyond
     case.record(
         RefundPaid(
             refund=request.refund,
             amount=refund.due,
-            paid=_converted(refund.due, currency, rate) if rate else refund.due,
+            paid=paid,
             method=request.method,
             reference=request.reference,
             rate=format_decimal(rate, RATE_DECIMALS, 0) if rate else None,

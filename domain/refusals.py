@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from domain.money import LARGEST_UNITS, Money, money
+
 
 class Code(StrEnum):
     """Why a command was refused; where several apply, the first in this order is the answer (CONTRACT §5)."""
@@ -57,6 +59,7 @@ class Code(StrEnum):
     REVIEWER_IS_ACTOR = "reviewer_is_actor"
     PERSONAL_DATA_ERASED = "personal_data_erased"
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
+    AMOUNT_TOO_LARGE = "amount_too_large"
     INSUFFICIENT_FUNDS = "insufficient_funds"
 
 
@@ -70,6 +73,14 @@ class Refusal:
     """The rule whose clause is the basis; None: the code's own row of the clause table."""
     earliest: datetime | None = None
     """Where waiting would help: the first instant at which the same request would be accepted or take effect."""
+
+
+def too_large(amount: Money) -> Refusal | None:
+    """What no database can count: a mistake in the amount, or in the rate that made it."""
+    if abs(amount.units) <= LARGEST_UNITS:
+        return None
+    most = money(LARGEST_UNITS, amount.currency)
+    return Refusal(code=Code.AMOUNT_TOO_LARGE, message=f"an amount is at most {most} {amount.currency}, found {amount}")
 
 
 def counted(count: int, one: str) -> str:

@@ -27,7 +27,7 @@ from tests.domain.controls import (
     tick,
     verify,
 )
-from tests.domain.given import fact, given
+from tests.domain.given import Story, fact, given
 
 AT_ONCE = {"company_notice_days": 0}
 
@@ -91,6 +91,30 @@ def test_an_account_in_coins_is_credited_and_charged_in_whole_coins(currency: st
     story.when(resolve("s-1/9", amount="0.1")).then(
         fact("dispute-resolved"), fact("charge-reversed", amount=f"0.10{zeros}")
     ).balance(f"2.25{zeros}")
+
+
+def in_monero(**rules: Any) -> Story:
+    return given(
+        *(NEW_YEAR, register(currency="XMR"), verify()), rules={"currencies": ["XMR"], **rules}, tariffs=(COINS,)
+    )
+
+
+def test_a_deposit_is_no_larger_than_databases_can_count() -> None:
+    """63 bits hold 9.2 million coins of twelve decimals: one deposit may not fill them."""
+    story = in_monero()
+    story.when(deposit("100000.000001", currency="XMR")).refused(
+        "amount_too_large", message="an amount is at most 100000.000000000000 XMR, found 100000.000001000000"
+    )
+    story.when(deposit("100000", currency="XMR")).then(fact("deposit-credited"), fact("agreement-concluded")).balance(
+        "100000.000000000000"
+    )
+
+
+def test_an_adjustment_is_no_larger_than_databases_can_count() -> None:
+    story = in_monero()
+    story.when(adjust("100000.000001")).refused("amount_too_large", basis="subledger/amount-too-large")
+    story.when(adjust("-100000.000001")).refused("amount_too_large")
+    story.when(adjust("100000")).then(fact("adjustment-posted")).balance("100000.000000000000")
 
 
 def test_a_deposit_counts_from_the_instant_at_which_it_was_received() -> None:

@@ -483,6 +483,15 @@ LADDERS = [
         ),
     ),
     Ladder(
+        name="posting an adjustment that nobody can count",
+        request=adjust("1.00"),
+        rungs=(
+            UNKNOWN,
+            Rung(code="reviewer_is_actor", actor="lead-1"),
+            Rung(code="amount_too_large", asked={"amount": millionths("-100000000000.01")}),
+        ),
+    ),
+    Ladder(
         name="adjusting after a refusal",
         request=adjust("1.00"),
         rungs=(REFUSED, Rung(code="reviewer_is_actor", actor="lead-1")),
@@ -574,7 +583,7 @@ def test_the_codes_stand_in_the_order_of_the_contract() -> None:
         "change_already_scheduled", "no_change_scheduled", "same_plan", "discount_not_allowed", "not_refundable",
         "method_not_refundable", "dispute_window_closed", "free_service_already_held", "already_disputed",
         "already_resolved", "above_compensation_cap", "reviewer_is_actor", "personal_data_erased",
-        "amount_not_positive", "insufficient_funds",
+        "amount_not_positive", "amount_too_large", "insufficient_funds",
     ]  # fmt: skip
 
 

@@ -315,6 +315,31 @@ def test_a_tariff_document_names_its_fault(where: tuple[str, ...], value: Any, p
     assert publication.malformed.path == path
 
 
+@pytest.mark.parametrize(
+    ("where", "path"),
+    [
+        (("connection_fee",), "connection_fee"),
+        (("periodic", "did.ua"), "periodic.did.ua"),
+        (("usage", "voice.in", "price"), "usage.voice.in.price"),
+        (("administrative", "documents"), "administrative.documents"),
+    ],
+)
+def test_a_price_in_a_coin_is_no_larger_than_databases_can_count(where: tuple[str, ...], path: str) -> None:
+    """A hundred coins of twelve decimals, a thousand channels and sixty periods make 6 × 10¹⁸ of 9.2 × 10¹⁸."""
+    document = copy.deepcopy(TARIFF)
+    document["currency"] = "XMR"
+    inner = document["plans"]["start"]
+    for name in where[:-1]:
+        inner = inner[name]
+    inner[where[-1]] = "100.00"
+    assert published(document).malformed is None
+    inner[where[-1]] = "100.000001"
+    malformed = published(document).malformed
+    assert malformed is not None
+    assert malformed.path == f"data.plans.start.{path}"
+    assert malformed.message == "expected a price of at most 100.000000000000 XMR, found '100.000001'"
+
+
 def test_the_catalogues_time_never_goes_backwards() -> None:
     state = known("2026-01-06 09:00")
     publication = published(TARIFF, state)

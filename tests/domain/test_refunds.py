@@ -636,6 +636,17 @@ def test_a_large_payout_in_a_coin_is_exact_to_its_last_decimal() -> None:
     )
 
 
+def test_a_payout_is_no_larger_than_databases_can_count() -> None:
+    """A rate with a few zeros too many: 50.00 × 2,000.000000000001 are 100,000.00000000005 coins."""
+    story = calycom(refund(), decide_refund("s-1/4"))
+    story.when(paid_out("s-1/4", "crypto", currency="XMR", rate=rate("2000.000000000001"))).refused(
+        "amount_too_large", message="an amount is at most 100000.000000000000 XMR, found 100000.000000000050"
+    )
+    story.when(paid_out("s-1/4", "crypto", currency="XMR", rate=rate("2000"))).then(
+        fact("refund-paid", paid="100000.000000000000")
+    )
+
+
 def test_a_rate_may_be_a_whole_number() -> None:
     story = calycom(refund(), decide_refund("s-1/4"))
     story.when(paid_out("s-1/4", "crypto", currency="XMR", rate=rate("2"))).then(
