@@ -18,7 +18,7 @@ LARGEST_COMMAND_BYTES = 500_000
 """What a command leads to (facts, a note, a reply) fits a record too, whose limit is twice as much by default."""
 
 Parse = Callable[[bytes], Any]
-"""JSON to a value; raises JSONDecodeError."""
+"""JSON to a value; raises JSONDecodeError, or Fault for what JSON allows and a command does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +86,8 @@ def _value(record: Received, parse: Parse) -> Any:
         return parse(record.value)
     except JSONDecodeError as error:
         return no_json(record.value, error)
+    except Fault as fault:
+        return fault
 
 
 def no_json(line: bytes, error: JSONDecodeError) -> Fault:

@@ -15,7 +15,7 @@ from domain.commands import CATALOGUE_SUBJECT
 from domain.documents import Fault
 from domain.facts import RegulationsPublished, TariffPublished
 from domain.publishing import HEAD
-from infra import codec
+from infra import codec, incoming
 from infra.cli.failures import Unusable
 from infra.explain.words import local
 from infra.views.source import Publications, Source
@@ -128,9 +128,11 @@ def read_document(file: str) -> dict[str, Any]:
     if len(text) > LARGEST_DOCUMENT_BYTES:
         raise Unusable(f"{file}: expected at most {LARGEST_DOCUMENT_BYTES:,} bytes")
     try:
-        document = orjson.loads(text)
+        document = incoming.parse(text)
     except orjson.JSONDecodeError as error:
         raise Unusable(f"{file}: expected a JSON document: {error}") from None
+    except Fault as fault:
+        raise Unusable(f"{file}: {fault.path}: {fault.message}") from None
     if not isinstance(document, dict):
         raise Unusable(f"{file}: expected a JSON object")
     return document

@@ -20,7 +20,7 @@ from consumers.ports import StoreError
 from consumers.serving import no_json
 from consumers.writer import Writer
 from domain.documents import Fault
-from infra import interpreter
+from infra import incoming, interpreter
 from infra.cli.failures import Incomplete, Interrupted, Unprinted, Unusable, WrongFound
 from infra.cli.lines import LineReader
 from infra.cli.options import examples, ledger_option
@@ -134,9 +134,11 @@ def parsed(line: bytes | None) -> Any:
     if line is None:
         return Fault("", f"expected a line of at most {LARGEST_LINE_BYTES} bytes")
     try:
-        return orjson.loads(line)
+        return incoming.parse(line)
     except orjson.JSONDecodeError as error:
         return no_json(line, error)
+    except Fault as fault:
+        return fault
 
 
 def answer(value: Any, writer: Writer) -> Outcome:

@@ -21,6 +21,7 @@ from consumers.serving import LARGEST_COMMAND_BYTES
 from domain import documents
 from domain.commands import CATALOGUE_SUBJECT
 from domain.documents import Fault
+from infra import incoming
 from infra.kafka.errors import Unreachable, reason
 from infra.live.catalogue import LiveCatalogue
 from infra.live.keys import LiveKeys
@@ -107,6 +108,9 @@ class Submission:
         if line is None or len(line) > LARGEST_COMMAND_BYTES:
             fault = Fault("", f"expected a line of at most {LARGEST_COMMAND_BYTES} bytes")
             return _Pending(None, outcomes.invalid(None, fault))
+        if isinstance(value, Fault):
+            # It could not be sealed, and what is personal in it would stay readable on the topic.
+            return _Pending(None, outcomes.invalid(None, value))
         key, partition = None, 0
         if isinstance(value, dict) and isinstance(subscriber := value.get("subscriber"), str):
             key, partition = subscriber.encode(), partition_of(subscriber, self._partitions)
@@ -167,9 +171,11 @@ class Submission:
 
 def _parsed(line: bytes | None) -> Any:
     try:
-        return None if line is None else orjson.loads(line)
+        return None if line is None else incoming.parse(line)
     except orjson.JSONDecodeError:
         return None
+    except Fault as fault:
+        return fault
 
 
 def _placed(outcome: Outcome, partition: int) -> Outcome:

@@ -11,7 +11,6 @@ again: what was committed is answered from the index. Fenced: the shard is given
 import time
 from collections.abc import Callable, Sequence
 
-import orjson
 import structlog
 from eventsourcing.persistence import PersistenceError
 
@@ -19,6 +18,7 @@ from consumers.ports import StoreError
 from consumers.serving import Received, Served, Shard, serve
 from consumers.writer import Writer
 from domain.state import Subscriber
+from infra import incoming
 from infra.kafka.errors import CorruptLog, Fenced, LogError
 from infra.kafka.log import FencedLog
 from infra.live.catalogue import KafkaCatalogue, LiveCatalogue
@@ -139,7 +139,7 @@ class ShardWorker:
         through = store.through
         started = time.perf_counter()
         # A publication in the batch stores what was decided before it, up to the command before the batch at least.
-        served = serve(writer, self._shard, batch, orjson.loads)
+        served = serve(writer, self._shard, batch, incoming.parse)
         store.through = max(through, batch[-1].offset)
         decided = time.perf_counter()
         writer.commit()

@@ -9,6 +9,7 @@ import pytest
 from consumers.serving import Received, Shard, serve
 from consumers.writer import Writer
 from domain.documents import Fault
+from infra import incoming
 from infra.cli.run import parsed
 from tests.support.lines import line
 from tests.support.memory_store import MemoryCatalogue, MemoryShard, PlainSealer
@@ -20,11 +21,40 @@ SHARD = Shard(number=0, home=lambda _: 0, position=lambda offset: f"commands.v1/
 def test_what_is_no_json_is_said_in_the_words_of_an_embedded_ledger(value: bytes) -> None:
     record = Received(offset=7, key=None, value=value, appended_at=datetime(2026, 1, 5, tzinfo=UTC))
     writer = Writer(MemoryShard(), MemoryCatalogue(), PlainSealer())
-    (served,) = serve(writer, SHARD, [record], orjson.loads)
+    (served,) = serve(writer, SHARD, [record], incoming.parse)
     embedded = parsed(value)
     assert isinstance(embedded, Fault)
     assert served.is_poison
     assert (served.outcome["path"], served.outcome["message"]) == (embedded.path, embedded.message)
+
+
+@pytest.mark.parametrize(
+    ("found", "path"),
+    [
+        (b'{"id": "c-1", "type": "AdvanceClock", "id": "c-2"}', "id"),
+        (b'{"data": {"amount": "1.00", "currency": "USD", "amount": "100.00"}}', "data.amount"),
+        (rb'{"data": {"amount": "1.00", "am\u006funt": "100.00"}}', "data.amount"),
+        (b'{"data": {"lines": [{"a": 1}, {"a": 1, "a": 1}]}}', "data.lines[1].a"),
+        (b'{"data": {"deep": ' + b"[" * 250 + b"]" * 250 + b', "b": 1, "b": 2}}', "data.b"),
+    ],
+)
+def test_a_key_that_stands_twice_is_a_fault(found: bytes, path: str) -> None:
+    """Which of the two amounts was meant, nobody can tell."""
+    record = Received(offset=7, key=None, value=found, appended_at=datetime(2026, 1, 5, tzinfo=UTC))
+    writer = Writer(MemoryShard(), MemoryCatalogue(), PlainSealer())
+    (served,) = serve(writer, SHARD, [record], incoming.parse)
+    assert (served.outcome["status"], served.outcome["path"]) == ("invalid", path)
+    assert served.outcome["message"] == "expected each key once, found this one twice"
+    embedded = parsed(found)
+    assert isinstance(embedded, Fault)
+    assert embedded.path == path
+
+
+def test_a_key_may_stand_once_in_each_object() -> None:
+    assert incoming.parse(b'{"a": {"a": [{"a": 1}, {"a": 1}]}, "b": "a"}') == {
+        "a": {"a": [{"a": 1}, {"a": 1}]},
+        "b": "a",
+    }
 
 
 DEEP = "[" * 1_000 + "]" * 1_000

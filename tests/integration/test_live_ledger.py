@@ -106,6 +106,7 @@ POISON = {
     "no JSON": (b"{not json", "", "expected a JSON object"),
     "no value": (None, "", "without a value"),
     "no object": (b"[1, 2]", "", "object"),
+    "a key twice": (b'{"id": "p-4", "data": {"amount": "1.00", "amount": "100.00"}}', "data.amount", "each key once"),
     "too large": (b'{"id": "' + b"x" * LARGEST_COMMAND_BYTES + b'"}', "", f"at most {LARGEST_COMMAND_BYTES} bytes"),
     "unknown type": (json.dumps(timeless("Unheard", "p-5", "poisoned")).encode(), "type", "expected"),
     "a number as an amount": (
@@ -196,6 +197,10 @@ def test_personal_data_is_sealed_before_it_is_sent_and_gone_once_erased(ledger: 
         keys.open("private", sealed)
     (again,) = ledger.submit([joining])
     assert again == {**registered, "status": "duplicate"}
+    twice = json.dumps(timeless("RegisterSubscriber", "c-3", "private", personal=NAMES))
+    file = ledger.folder / "twice.jsonl"
+    file.write_text(f'{twice[:-1]}, "id": "c-4"}}')
+    assert json.loads(ledger.verb("submit", str(file)).stdout)["path"] == "id"
     for topic in (COMMANDS, EVENTS, REPLIES, DEAD_LETTERS):
         values = b"".join(one.value or b"" for one in ledger.records(topic))
         assert b"oksana" not in values.lower()

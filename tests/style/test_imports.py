@@ -24,6 +24,7 @@ IMPURE = {
 CORNERS = {
     "cryptography": ("infra/sealing.py", "infra/evidence"),
     "eventsourcing": ("infra/embedded", "infra/kafka", "infra/live", "infra/bench.py"),
+    "jiter": ("infra/incoming.py",),
     "kafka": ("infra/kafka", "infra/live"),
     "psycopg": ("infra/postgres", "infra/live", "infra/servers.py"),
     "click": ("infra/cli", "infra/bench.py"),
