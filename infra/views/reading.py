@@ -19,7 +19,7 @@ from infra import codec
 from infra.views import calendar
 from infra.views.calendar import Deadline
 from infra.views.log import Entry
-from infra.views.payable import available, refundable
+from infra.views.payable import PastUntil, available, refundable, state_at
 from infra.views.source import Publications, Source, place_of
 from infra.views.times import EVER, instant, optional_instant, stored
 from projections.event import SHARD_STEP
@@ -39,7 +39,8 @@ class Balance:
     outstanding: str | None
     """Invoiced and unpaid; only under regulations with `pay_with: invoices`."""
     available: str | None
-    """The balance less all that waits for it; None for a balance as of, or known at, another instant."""
+    """The balance less all that waits for it; None before the registration, and where what counts at that instant was
+    partly recorded after something that does not: then nobody ever stood before just these facts."""
     refundable: str | None
     """What a request or the end would pay out now by the regulations' rule; None as for `available`."""
 
@@ -318,16 +319,19 @@ class Views:
             until = stored(as_of) if as_of is not None else EVER
             known = stored(known_at) if known_at is not None else EVER
             ((units, outstanding),) = self._source.ask("statement", "sum_until", subject, until, known)
-        state = self._source.load(subject) if as_of is None and known_at is None else None
-        subscriber = state if isinstance(state, Subscriber) else None
-        past = self._source.past(subject)
+        spendable = payable = None
+        subscriber = self._state(subject, as_of, known_at)
+        if subscriber is not None:
+            past = PastUntil(self._source.past(subject), subscriber.version)
+            spendable = str(available(subscriber, self._catalogue, past))
+            payable = str(refundable(subscriber, self._catalogue, past))
         return Balance(
             subscriber=subject,
             balance=money(units, currency),
             currency=currency,
             outstanding=money(outstanding, currency) if self._invoiced(regulations) else None,
-            available=str(available(subscriber, self._catalogue, past)) if subscriber is not None else None,
-            refundable=str(refundable(subscriber, self._catalogue, past)) if subscriber is not None else None,
+            available=spendable,
+            refundable=payable,
         )
 
     def statement(self, subject: str, start: datetime | None = None, end: datetime | None = None) -> Statement:
@@ -536,6 +540,13 @@ class Views:
             if change.outcome == "changed" and change.settled_at is not None and change.settled_at >= end:
                 return change.from_plan
         return present
+
+    def _state(self, subject: str, as_of: datetime | None, known_at: datetime | None) -> Subscriber | None:
+        if as_of is None and known_at is None:
+            state = self._source.load(subject)
+            return state if isinstance(state, Subscriber) else None
+        facts = (codec.decode(value).recorded for _, value in self._source.facts(subject))
+        return state_at(subject, facts, as_of, known_at)
 
     def _invoiced(self, regulations: str) -> bool:
         """Whether invoices are issued; a later version of the same regulations cannot change that."""

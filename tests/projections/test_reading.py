@@ -1,6 +1,8 @@
 """What the views answer is what the domain's own fold of the log says."""
 
 from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ from domain.state import Subscriber
 from infra import codec
 from infra.embedded.folder import EmbeddedLedger
 from infra.embedded.source import EmbeddedSource
-from infra.views.reading import UnknownSubscriber, Views, plain
-from tests.projections.conftest import entries_of
+from infra.views.reading import Balance, UnknownSubscriber, Views, plain
+from tests.model.generate import generate
+from tests.projections.conftest import COMMANDS_EACH, SEEDS, SUBSCRIBERS, entries_of
 
 
 def states(ledger: EmbeddedLedger) -> list[Subscriber]:
@@ -105,8 +108,91 @@ def test_a_balance_as_of_and_known_at_counts_what_was_in_effect_and_known(ledger
                     )
                     balance = views.balance(state.subject, as_of=as_of, known_at=known_at)
                     assert balance.balance == str(Money(expected, state.profile.currency))
-                    assert balance.available is None
-                    assert balance.refundable is None
+
+
+def test_what_was_known_then_is_what_a_ledger_that_stopped_there_says(tmp_path: Path) -> None:
+    """All of it: also what was available, and what would have been paid back."""
+    commands = generate(SEEDS[0], subscribers=SUBSCRIBERS, length=COMMANDS_EACH)
+    compared = 0
+    with ExitStack() as opened:
+        whole = executed(opened, tmp_path / "whole", commands)
+        for stop in range(40, COMMANDS_EACH, 40):
+            while commands[stop]["at"] == commands[stop - 1]["at"]:
+                stop += 1
+            known_at = datetime.fromisoformat(commands[stop - 1]["at"])
+            stopped = executed(opened, tmp_path / str(stop), commands[:stop])
+            for state in states(stopped):
+                # Where a later command recorded nothing, nobody knows today how far time had come.
+                if state.as_of == facts_of(stopped)[state.subject][-1].recorded_at:
+                    assert said(whole, state.subject, known_at) == said(stopped, state.subject)
+                    compared += 1
+    assert compared > 10
+
+
+def executed(opened: ExitStack, folder: Path, commands: Sequence[dict[str, Any]]) -> EmbeddedLedger:
+    ledger = opened.enter_context(EmbeddedLedger(folder, create=True))
+    writer = ledger.writer()
+    for command in commands:
+        writer.execute(command)
+    writer.commit()
+    return ledger
+
+
+def said(ledger: EmbeddedLedger, subject: str, known_at: datetime | None = None) -> Balance:
+    with EmbeddedSource(ledger.folder) as source:
+        return Views(source).balance(subject, known_at=known_at)
+
+
+AVAILABLE = {
+    # 10.00 less 5.00 and 3.10; then a second number for 3.10 × 22/31 waits; 20.00 come, of which its 1.20 are taken.
+    "2025-12-31T00:00:00+02:00": ("0.00", None, None),
+    "2026-01-01T00:00:00+02:00": ("1.90", "1.90", "1.90"),
+    "2026-01-10T12:00:00+02:00": ("1.90", "-0.30", "1.90"),
+    "2026-01-19T12:00:00+02:00": ("1.90", "-0.30", "1.90"),
+    "2026-01-20T12:00:00+02:00": ("20.70", "20.70", "20.70"),
+    # February is paid for both numbers, which the 9th records; the deposit of the 8th comes after that adjustment.
+    "2026-02-01T00:00:00+02:00": ("14.50", "14.50", "14.50"),
+    "2026-02-08T12:00:00+02:00": ("15.50", None, None),
+    "2027-01-01T00:00:00+02:00": ("15.25", "15.25", "15.25"),
+}
+JOINING: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    (
+        "01-01T00:00",
+        "RegisterSubscriber",
+        {"regulations": "telnexx", "currency": "USD", "plan": "start", "holder": "h"},
+    ),
+    ("01-01T00:00", "PassVerification", {}),
+    ("01-01T00:00", "CreditDeposit", {"amount": "10.00", "currency": "USD", "method": "card", "reference": "r-1"}),
+    ("01-01T00:00", "OrderNumber", {"number": "+380441234567", "service": "did.ua"}),
+    ("01-10T12:00", "OrderNumber", {"number": "+380441234568", "service": "did.ua"}),
+    ("01-20T12:00", "CreditDeposit", {"amount": "20.00", "currency": "USD", "method": "card", "reference": "r-2"}),
+    ("02-09T12:00", "PostAdjustment", {"amount": "-0.25", "reviewer": "lead-1", "reason": "a correction"}),
+)
+LATE: dict[str, Any] = {"amount": "1.00", "currency": "USD", "method": "card", "reference": "r-3"}
+
+
+def test_what_was_available_as_of_an_instant(tmp_path: Path) -> None:
+    """By hand. What was recorded late counts, until it cannot be told from what came between."""
+    late = ("02-10T12:00", "CreditDeposit", {**LATE, "received_at": "2026-02-08T12:00:00+02:00"})
+    sent = [
+        {
+            "id": f"c-{number}",
+            "type": kind,
+            "subscriber": "s-1",
+            "at": f"2026-{at}:00+02:00",
+            "actor": "a",
+            "data": data,
+        }
+        for number, (at, kind, data) in enumerate([*JOINING, late])
+    ]
+    with ExitStack() as opened:
+        ledger = executed(opened, tmp_path / "ledger", sent)
+        source = opened.enter_context(EmbeddedSource(ledger.folder))
+        found = {}
+        for at in AVAILABLE:
+            balance = Views(source).balance("s-1", as_of=datetime.fromisoformat(at))
+            found[at] = (balance.balance, balance.available, balance.refundable)
+    assert found == AVAILABLE
 
 
 def test_a_statement_runs_from_its_opening_to_its_closing(ledger: EmbeddedLedger) -> None:
