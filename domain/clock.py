@@ -90,7 +90,7 @@ def _expiring(state: Subscriber, catalogue: Catalogue) -> Iterator[Invoice]:
 def boundary(case: Case) -> None:
     """A period ends and the next begins: units lapse, what ends ends, the plan changes, rentals are renewed."""
     start = case.effective_at
-    ending.lapse_units(case, start)
+    ending.lapse_units(case)
     announced = case.state.standing.announced
     if announced is not None and announced.ends_at <= start:
         ending.end_agreement(case, announced.cause, charge_remaining_term=announced.charge_remaining_term)

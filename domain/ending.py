@@ -148,12 +148,12 @@ def _remaining_term(case: Case, rental: Rental) -> RemainingTermCharged | None:
     return RemainingTermCharged(number=rental.number, amount=amount, periods=periods, price=price, tariff=listed.tariff)
 
 
-def lapse_units(case: Case, until: datetime | None = None) -> None:
-    """Included units are not carried over (telnexx/included-minutes); `until` None: all that are left."""
+def lapse_units(case: Case) -> None:
+    """Included units are not carried over (telnexx/included-minutes)."""
     for rental in list(case.state.rentals.values()):
         for service in sorted(rental.units):
             units = rental.units[service]
-            if units.left and (until is None or units.until <= until):
+            if units.left:
                 lapsed = IncludedUnitsLapsed(number=rental.number, service=service, units=units.left)
                 case.record(lapsed, "included-units")
 

@@ -65,17 +65,12 @@ _calculation = maker(Calculation)
 
 def plan_in_force(case: Case, plan: str) -> Plan | None:
     """The plan as the tariff in force has it; None where that tariff does not have it."""
-    tariff = _tariff_in_force(case, case.effective_at)
-    return tariff.plans.get(plan) if tariff else None
+    return _tariffs(case, case.effective_at)[0].plans.get(plan)
 
 
 def plan_terms(case: Case, plan: str, at: datetime) -> tuple[Tariff, Plan]:
     """The plan by the newest tariff that has it: a plan that was dropped keeps its last prices."""
-    newest = _tariff_in_force(case, at)
-    if newest is not None and plan in newest.plans:
-        return newest, newest.plans[plan]
-    profile = case.state.profile
-    for tariff in case.catalogue.tariffs_until(profile.regulations, profile.currency, at):
+    for tariff in _tariffs(case, at):
         if plan in tariff.plans:
             return tariff, tariff.plans[plan]
     raise LookupError(f"{case.state.subject}: no tariff ever had the plan {plan}")
@@ -83,8 +78,7 @@ def plan_terms(case: Case, plan: str, at: datetime) -> tuple[Tariff, Plan]:
 
 def listed_price(case: Case, plan: str, service: str, at: datetime) -> Listed | None:
     """What the plan asks for a period of `service`, by the newest tariff that prices it."""
-    profile = case.state.profile
-    for tariff in case.catalogue.tariffs_until(profile.regulations, profile.currency, at):
+    for tariff in _tariffs(case, at):
         terms = tariff.plans.get(plan)
         entry = terms.periodic.get(service) if terms else None
         if terms is not None and entry is not None:
@@ -127,8 +121,7 @@ def connection_fee_due(case: Case) -> bool:
 
 def tax_in_force(case: Case, at: datetime) -> Tax | None:
     """The tax of the tariff in force at `at`."""
-    tariff = _tariff_in_force(case, at)
-    return tariff.tax if tariff else None
+    return _tariffs(case, at)[0].tax
 
 
 def with_tax(case: Case, net: Money, at: datetime | None = None) -> tuple[Tax | None, Money]:
@@ -229,8 +222,10 @@ def _part_of_month(at: datetime, zone: str) -> tuple[int | None, int | None]:
     return (None, None) if days == of else (days, of)
 
 
-def _tariff_in_force(case: Case, at: datetime) -> Tariff | None:
-    return case.catalogue.tariff(case.state.profile.regulations, case.state.profile.currency, at)
+def _tariffs(case: Case, at: datetime) -> tuple[Tariff, ...]:
+    """What is or was in force at `at`, the newest first; one was when the account was registered."""
+    profile = case.state.profile
+    return case.catalogue.tariffs_until(profile.regulations, profile.currency, at)
 
 
 def _price_in_use(case: Case, plan: str, service: str, at: datetime) -> Listed:

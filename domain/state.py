@@ -251,7 +251,7 @@ class Standing:
     numbered: bool = False
     """A number was rented once: the connection fee never comes again."""
     fee_invoice: str | None = None
-    """The invoice that the connection fee stands on, while the first number is not connected."""
+    """The invoice that the connection fee stands on; nobody asks once a number was rented."""
     suspended: bool = False
     violations: int = 0
     in_breach: bool = False
@@ -745,8 +745,8 @@ def _rented(state: Subscriber, fact: NumberRented, recorded: Recorded) -> Subscr
         term_units={service: units.left for service, units in order.units.items()} if fact.prepaid else {},
     )
     standing = state.standing
-    if not standing.numbered or standing.fee_invoice is not None:
-        standing = replace(standing, numbered=True, fee_invoice=None)
+    if not standing.numbered:
+        standing = replace(standing, numbered=True)
     rentals = {**state.rentals, fact.number: rental}
     return _with_standing_and_rentals(_without_order(state, fact.number), standing, rentals)
 

@@ -4,6 +4,7 @@ A history is a list in the order of time. A string such as `"2026-01-05 12:00"` 
 story's zone; a request is asked for at that instant and must be accepted; a fact is taken as having been recorded.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -136,6 +137,14 @@ class ListedPast:
         return reversed(list(self.facts))
 
 
+ACCOUNT = re.compile(
+    r"Assets:(Clearing:\w+|Receivable:.+)|Liabilities:((Prepaid|Refunds|Tax):.+)|"
+    r"Income:(Connection|RemainingTerm|Forfeited|Rounding|ProcessingFees|(Periodic|Usage|Administrative):.+)|"
+    r"Expenses:(Compensation|Adjustments|ThirdParty)"
+)
+"""RULES, "Accounts of the journal"."""
+
+
 class Story:
     """One subscriber's history so far; `when` goes on with it."""
 
@@ -204,8 +213,10 @@ class Story:
         self._books_close(recorded)
 
     def _books_close(self, recorded: Recorded) -> None:
-        """Whatever a story is about, its journal balances."""
+        """Whatever a story is about, its journal balances, on accounts that the rules name."""
         lines = postings(SUBJECT, recorded.fact)
+        strange = [line.account for line in lines if ACCOUNT.fullmatch(line.account) is None]
+        assert not strange, f"{recorded.id}: {strange} are no accounts of the journal"
         sums: dict[str, int] = {}
         for line in lines:
             sums[line.amount.currency] = sums.get(line.amount.currency, 0) + line.amount.units

@@ -268,6 +268,7 @@ def test_what_comes_back_of_a_debt_that_was_paid_since_is_a_lot_of_its_own() -> 
             "charge-reversed",
             id="s-1/19",
             amount="15.50",
+            account="Income:RemainingTerm",
             restored=(
                 {"lot": "s-1/3", "amount": "2.30", "received_at": NOON, "method": "card"},
                 {"lot": "s-1/19", "amount": "13.20", "received_at": "2026-01-07 12:00", "method": None},

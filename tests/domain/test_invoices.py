@@ -569,6 +569,7 @@ def test_only_a_charge_is_disputed_and_only_once() -> None:
     illyvoip(*paid_order).when(dispute("s-1/1")).refused("unknown_charge")
     illyvoip(*paid_order).when(dispute("s-1/99")).refused("unknown_charge")
     illyvoip(*paid_order).when(dispute("s-1/99999999999999999999")).refused("unknown_charge")
+    illyvoip(*paid_order).when(dispute("s-1/06")).refused("unknown_charge")
     illyvoip(*paid_order, dispute("s-1/6")).when(dispute("s-1/6")).refused("already_disputed")
     illyvoip(*paid_order, dispute("s-1/6"), resolve("s-1/11", False)).when(dispute("s-1/6")).refused("already_disputed")
 

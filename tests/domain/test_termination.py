@@ -196,6 +196,23 @@ def test_the_rest_of_a_term_may_be_charged_and_leave_a_debt() -> None:
     ).balance("-13.20")
 
 
+def test_the_rest_of_a_term_is_charged_when_an_announced_end_comes() -> None:
+    # February is not renewed: five of six periods are unpaid, 5 × 3.10.
+    rules = {"balance_at_termination_for_cause": "forfeit"}
+    story = given(*renting(amount="10.00", periods=6), terminate("violation", charge_remaining_term=True), rules=rules)
+    story.when(FEBRUARY, tick()).then(
+        fact("included-units-lapsed"),
+        fact("rental-ended", at=FEBRUARY),
+        fact("agreement-terminated", cause="violation", at=FEBRUARY),
+        fact("remaining-term-charged", amount="15.50", periods=5, at=FEBRUARY),
+    ).balance("-13.20")
+    forgiven = given(*renting(amount="10.00", periods=6), terminate("violation"), rules=rules)
+    forgiven.when(FEBRUARY, tick()).then(
+        *(fact("included-units-lapsed"), fact("rental-ended"), fact("agreement-terminated")),
+        fact("balance-forfeited", amount="2.30"),
+    )
+
+
 def test_a_positive_rest_after_the_remaining_term_is_forfeited() -> None:
     given(*renting(periods=3), rules=FORFEIT).when(terminate("violation", charge_remaining_term=True)).then(
         fact("termination-announced"),

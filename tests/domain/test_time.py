@@ -1,8 +1,11 @@
 """What falls due by itself: its order at one instant, time that never goes backwards, and when it comes next."""
 
-from domain import clock
+from datetime import timedelta
+
+from domain import clock, state
 from domain.catalogue import Catalogue
 from domain.facts import PeriodicServiceCharged
+from domain.state import Subscriber, Unregistered
 from tests.domain.controls import (
     BELGRADE,
     FEBRUARY,
@@ -49,6 +52,21 @@ def test_a_refusal_moves_time_on_too() -> None:
     story = given(*renting(), "2026-01-10 12:00")
     story.when(order()).refused("number_already_rented")
     story.when("2026-01-10 11:00", tick()).refused_without_a_fact("time_went_backwards")
+
+
+def test_a_log_that_ends_has_come_to_the_last_instant_that_was_asked_at() -> None:
+    """A store tells the instant of a last command that recorded nothing; up to there what is due was decided."""
+    story = given(*renting(amount="10.00"), rules={"unpaid_renewal": "continue", "unpaid_ends_after": None})
+    here = story.state
+    assert isinstance(here, Subscriber)
+    assert state.at_end_of_log(here, None) == here
+    assert state.at_end_of_log(here, here.as_of - timedelta(days=1)) == here
+    later = state.at_end_of_log(here, moment(FEBRUARY))
+    assert isinstance(later, Subscriber)
+    assert (later.as_of, later.next_boundary) == (moment(FEBRUARY), moment(MARCH))
+    assert [(item.number, item.since) for item in later.queue] == [(NUMBER, moment(FEBRUARY))]
+    nobody = Unregistered(subject=SUBJECT)
+    assert state.at_end_of_log(nobody, moment(FEBRUARY)) == nobody
 
 
 def test_what_was_received_earlier_does_not_turn_time_back() -> None:
