@@ -251,6 +251,22 @@ def test_a_live_ledger_takes_its_instant_from_the_broker() -> None:
 
 
 @pytest.mark.parametrize(
+    ("read", "characters"),
+    [
+        (documents.command_id, "printable characters"),
+        (documents.subject, "characters of A-Z a-z 0-9 . _ -"),
+    ],
+)
+def test_a_name_has_one_to_sixty_four_characters(read: documents.Reader, characters: str) -> None:
+    assert read("c", "id") == "c"
+    assert read("c" * 64, "id") == "c" * 64
+    for value, words in (("", "''"), ("c" * 65, f"'{'c' * 39}…"), ("\t", "'\\t'"), (7, "7")):
+        with pytest.raises(Fault) as fault:
+            read(value, "id")
+        assert (fault.value.path, fault.value.message) == ("id", f"expected 1 to 64 {characters}, found {words}")
+
+
+@pytest.mark.parametrize(
     ("value", "words"),
     [(None, "null"), (True, "true"), ([None, "é"], '[null, "é"]'), ({"a": False}, '{"a": false}'), (7, "7")],
 )
