@@ -148,7 +148,9 @@ def test_what_no_plan_prices_cannot_be_ordered() -> None:
 
 
 def test_channels_that_the_plan_does_not_price_cannot_be_ordered_with_a_number() -> None:
-    given(*joined(), tariffs=(FREE_TARIFF,)).when(order(channels=1)).refused("unknown_service")
+    given(*joined(), tariffs=(FREE_TARIFF,)).when(order(channels=1)).refused(
+        "unknown_service", message="the plan start has no price for channel here"
+    )
 
 
 def test_a_number_is_rented_once() -> None:
