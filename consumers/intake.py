@@ -36,6 +36,7 @@ ENVELOPE = ("id", "type", "subscriber", "at", "actor", "data")
 
 READERS: dict[object, Reader] = {
     commands.Key: read.key,
+    commands.FactId: read.fact_id,
     commands.Text: read.text,
     commands.CurrencyCode: read.currency,
     commands.Millionths: read.amount,

@@ -13,6 +13,8 @@ Text = NewType("Text", str)
 """1 to 512 characters of free text."""
 Key = NewType("Key", str)
 """1 to 64 characters that name something: a reference, a plan, a service, a person's key."""
+FactId = NewType("FactId", str)
+"""What names a charge, a refund or a dispute: the id of the fact that created it, such as s-1/7."""
 Sealed = NewType("Sealed", str)
 """Personal data, sealed before it reaches the domain."""
 CurrencyCode = NewType("CurrencyCode", str)
@@ -219,7 +221,7 @@ class RequestRefund:
 class DecideRefund:
     """A reviewer grants or declines a request."""
 
-    refund: Key
+    refund: FactId
     approved: bool
     reviewer: Key
     reason: Text
@@ -229,7 +231,7 @@ class DecideRefund:
 class ConfirmRefundPaid:
     """A refund has reached the subscriber."""
 
-    refund: Key
+    refund: FactId
     method: Method
     reference: Key
     currency: CurrencyCode | None = None
@@ -240,7 +242,7 @@ class ConfirmRefundPaid:
 class OpenDispute:
     """The subscriber disputes a charge."""
 
-    charge: Key
+    charge: FactId
     reason: Text
 
 
@@ -248,7 +250,7 @@ class OpenDispute:
 class ResolveDispute:
     """A reviewer decides a dispute."""
 
-    dispute: Key
+    dispute: FactId
     upheld: bool
     amount: Millionths | None = None
     reviewer: Key

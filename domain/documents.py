@@ -13,6 +13,8 @@ from domain.money import MINOR_DIGITS, parse_decimal
 from domain.periods import EARLIEST_YEAR, LATEST_YEAR
 
 LONGEST_KEY = 64
+LONGEST_FACT_ID = LONGEST_KEY + len("/") + 19
+"""A subject and a version, which is counted with 63 bits."""
 LONGEST_TEXT = 512
 LONGEST_SEALED = 700_000
 LARGEST_WHOLE = 1_000_000_000
@@ -27,6 +29,7 @@ LONGEST_NOTICE_DAYS = 3660
 RATE_DECIMALS = 12
 
 _KEY = re.compile(r"[!-~]{1,64}")
+_FACT_ID = re.compile(r"[!-~]{1,84}")
 _SUBJECT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SEALED = re.compile(r"sealed:v[0-9]+:[A-Za-z0-9+/=]+")
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -71,6 +74,13 @@ def key(value: Any, path: str) -> str:
     """1 to 64 printable ASCII characters without spaces."""
     if not isinstance(value, str) or _KEY.fullmatch(value) is None:
         raise Fault(path, f"expected 1 to {LONGEST_KEY} printable characters without spaces, found {found(value)}")
+    return value
+
+
+def fact_id(value: Any, path: str) -> str:
+    """1 to 84 printable ASCII characters without spaces: room for every fact's id, and what is none is not known."""
+    if not isinstance(value, str) or _FACT_ID.fullmatch(value) is None:
+        raise Fault(path, f"expected 1 to {LONGEST_FACT_ID} printable characters without spaces, found {found(value)}")
     return value
 
 

@@ -20,6 +20,7 @@ DEEPEST = "[" * 1_000 + "]" * 1_000
 WRONG: dict[object, list[Any]] = {
     bool: [None, 0, 1, "true", [], {}],
     commands.Key: [None, 0, 1.5, True, "", " ", "a b", "x" * 65, "é", [], {}, "tab\t"],
+    commands.FactId: [None, 0, 1.5, True, "", " ", "s-1 /7", "x" * 85, "é", [], {}, "tab\t"],
     commands.Text: [None, 7, True, "", "x" * 513, "line\nbreak", "\x00", [], {}],
     commands.CurrencyCode: [None, 840, "US", "usd", "USDT", "XXX", "", [], {}],
     commands.Millionths: [None, 5, 5.0, True, "", "1e2", "1,00", "5.0000001", "NaN", "+1", "1000000000.01", [], {}],
@@ -219,6 +220,21 @@ def test_of_several_faults_of_an_order_the_first_field_is_named() -> None:
     assert fault_of(line("OrderNumber", "c-1", autorenew="no", prepaid=True)) == "data.autorenew"
     assert fault_of(line("OrderNumber", "c-1", prepaid=True, note="x")) == "data.periods"
     assert read_command(line("OrderNumber", "c-1", prepaid=True, periods=2)).id == "c-1"
+
+
+@pytest.mark.parametrize(
+    ("request_type", "name"),
+    [
+        ("OpenDispute", "charge"),
+        ("ResolveDispute", "dispute"),
+        ("DecideRefund", "refund"),
+        ("ConfirmRefundPaid", "refund"),
+    ],
+)
+def test_facts_of_the_longest_subject_can_be_named(request_type: str, name: str) -> None:
+    longest = f"{'s' * 64}/{2**63 - 1}"
+    assert getattr(read_command(line(request_type, "c-1", **{name: longest})).request, name) == longest
+    assert fault_of(line(request_type, "c-1", **{name: f"{longest}0"})) == f"data.{name}"
 
 
 def test_every_currency_of_the_list_is_a_currency() -> None:

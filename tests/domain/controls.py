@@ -140,13 +140,13 @@ def refund(**others: Any) -> ask.RequestRefund:
 
 def decide_refund(refund_id: str, approved: bool = True) -> ask.DecideRefund:
     return ask.DecideRefund(
-        refund=ask.Key(refund_id), approved=approved, reviewer=ask.Key("lead-1"), reason=ask.Text("as agreed")
+        refund=ask.FactId(refund_id), approved=approved, reviewer=ask.Key("lead-1"), reason=ask.Text("as agreed")
     )
 
 
 def paid_out(refund_id: str, method: str = "card", **others: Any) -> ask.ConfirmRefundPaid:
     return ask.ConfirmRefundPaid(
-        refund=ask.Key(refund_id),
+        refund=ask.FactId(refund_id),
         method=method,  # type: ignore[arg-type]
         reference=ask.Key("out-1"),
         **others,
@@ -154,12 +154,12 @@ def paid_out(refund_id: str, method: str = "card", **others: Any) -> ask.Confirm
 
 
 def dispute(charge: str) -> ask.OpenDispute:
-    return ask.OpenDispute(charge=ask.Key(charge), reason=ask.Text("never used"))
+    return ask.OpenDispute(charge=ask.FactId(charge), reason=ask.Text("never used"))
 
 
 def resolve(dispute_id: str, upheld: bool = True, amount: str | None = None) -> ask.ResolveDispute:
     return ask.ResolveDispute(
-        dispute=ask.Key(dispute_id),
+        dispute=ask.FactId(dispute_id),
         upheld=upheld,
         amount=millionths(amount) if amount is not None else None,
         reviewer=ask.Key("lead-1"),

@@ -307,7 +307,7 @@ def test_less_uptime_than_agreed_is_a_ground_of_a_dispute_that_brings_a_part_of_
     reason = "uptime below 99.9 % in January"
     story = illyvoip(paid("6.47"), german())
     # registered 1, concluded 2, deposit 3, order 4, invoice 5, connection 6, number 7.
-    opened = ask.OpenDispute(charge=ask.Key("s-1/7"), reason=ask.Text(reason))
+    opened = ask.OpenDispute(charge=ask.FactId("s-1/7"), reason=ask.Text(reason))
     story.when("2026-01-08 12:00", opened).then(fact("dispute-opened", charge="s-1/7", reason=reason))
     dispute_id = story.past.facts[-1].id
     story.when(resolve(dispute_id, amount="1.00")).then(
