@@ -1,6 +1,7 @@
 """What is printed on stdout: JSON lines for programs, tables of at most 100 columns for people."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,8 +17,13 @@ if TYPE_CHECKING:
 WIDEST_COLUMNS = 100
 SHORT_COLUMNS = 25
 """What is no longer than this is not folded: an instant with its offset fits."""
+NARROW_COLUMNS = 8
+"""Names are not folded to less than this, whatever stands beside them."""
 GAP_COLUMNS = 3
 """Between two columns of a table."""
+
+INSTANT = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+"""How the instants in a table begin."""
 
 Row = Sequence[str]
 
@@ -69,8 +75,8 @@ def print_json(value: Any) -> None:
 def print_table(columns: Sequence[str], rows: Iterable[Row], *, title: str = "") -> None:
     """A table; a column whose title begins with `>` is aligned to the right.
 
-    Texts and long names are folded where the table is too wide; amounts, instants and short names never are, not even
-    where the terminal is too narrow for them: half an amount is another one.
+    Texts and long names are folded where the table is too wide, short names where that is not enough; amounts and
+    instants never are, not even where the terminal is too narrow for them: half an amount is another one.
     """
     from rich import box
     from rich.cells import cell_len
@@ -79,22 +85,36 @@ def print_table(columns: Sequence[str], rows: Iterable[Row], *, title: str = "")
 
     cells = [tuple(row) for row in rows]
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, title_justify="left")
-    narrowest = GAP_COLUMNS * (len(columns) - 1)
-    for index, column in enumerate(columns):
-        name, is_amount = column.removeprefix(">"), column.startswith(">")
-        longest = max(cell_len(name), *(cell_len(row[index]) for row in cells)) if cells else cell_len(name)
-        least = longest if is_amount else min(longest, SHORT_COLUMNS)
+    names = [column.removeprefix(">") for column in columns]
+    longest = [max(map(cell_len, column)) for column in zip(names, *cells, strict=True)]
+    widths = _widths(columns, cells, longest)
+    for name, column, width in zip(names, columns, widths, strict=True):
         table.add_column(
-            Text(name),
-            justify="right" if is_amount else "left",
-            overflow="fold",
-            no_wrap=least == longest,
-            min_width=least,
+            Text(name), justify="right" if column.startswith(">") else "left", overflow="fold", width=width
         )
-        narrowest += least
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
-    _print(*([Text(title)] if title else []), table, narrowest=narrowest)
+    _print(*([Text(title)] if title else []), table, narrowest=sum(widths) + GAP_COLUMNS * (len(columns) - 1))
+
+
+def _widths(columns: Sequence[str], cells: Sequence[Row], longest: Sequence[int]) -> list[int]:
+    """How wide each column of a table is, so that all of them fit if that is possible at all."""
+    texts = [index for index, column in enumerate(columns) if not column.startswith(">")]
+    names = [index for index in texts if not any(INSTANT.match(row[index]) for row in cells)]
+    gaps = GAP_COLUMNS * (len(columns) - 1)
+    widths = list(longest)
+    _narrow(widths, texts, SHORT_COLUMNS, _console_columns() - gaps)
+    _narrow(widths, names, NARROW_COLUMNS, WIDEST_COLUMNS - gaps)
+    return widths
+
+
+def _narrow(widths: list[int], which: Sequence[int], least: int, room: int) -> None:
+    """Makes the widest of these columns narrower, one after the other, until all columns fit or these are narrow."""
+    while sum(widths) > room and which:
+        widest = max(which, key=widths.__getitem__)
+        if widths[widest] <= least:
+            break
+        widths[widest] -= 1
 
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:
@@ -133,11 +153,18 @@ def _print(*parts: "RenderableType", folded: bool = True, narrowest: int = 0) ->
 
     out = stdout()
     console = Console(highlight=False, emoji=False)
-    width = min(console.width, WIDEST_COLUMNS) if console.is_terminal else WIDEST_COLUMNS
-    console.width = max(width, narrowest)
+    console.width = max(_console_columns(), narrowest)
     with _printing(), console.capture() as captured:
         for part in parts:
             console.print(part, soft_wrap=not folded)
     lines = captured.get().split("\n")
     out.write("\n".join(line.rstrip(" ") for line in lines).encode())
     out.flush()
+
+
+def _console_columns() -> int:
+    """How wide what is printed may be: as the page, or as a terminal that is narrower."""
+    from rich.console import Console
+
+    console = Console()
+    return min(console.width, WIDEST_COLUMNS) if console.is_terminal else WIDEST_COLUMNS

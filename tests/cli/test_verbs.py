@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from infra.cli.main import SECTIONS, program
-from infra.cli.output import WIDEST_COLUMNS
+from infra.cli.output import WIDEST_COLUMNS, print_table
 from tests.cli.conftest import CHECKOUT, PROGRAM, Call
 
 EVERY_VERB = [verb for verbs in SECTIONS.values() for verb in verbs]
@@ -141,6 +141,23 @@ def test_tables_fit_the_page(call: Call, quarter: Path, arguments: list[str]) ->
     assert answer.out
     assert max(len(line) for line in answer.out.splitlines()) <= WIDEST_COLUMNS
     assert not any(line.endswith(" ") for line in answer.out.splitlines())
+
+
+@pytest.mark.parametrize("name", ["ñ" * 64, "ñ" * 25])
+def test_a_table_fits_the_page_however_long_its_names_are(
+    capsysbinary: pytest.CaptureFixture[bytes], name: str
+) -> None:
+    instant, sum_of_coins = "2026-10-25 03:30:00+02:00", "-1000000.12345678"
+    for columns, row in (
+        (("subscriber", "service", "since", "until", "why it ended"), (name, name, instant, instant, name)),
+        (("counts from", "fact", "what", ">amount", ">balance"), (instant, name, name, sum_of_coins, sum_of_coins)),
+    ):
+        print_table(columns, [row])
+        printed = capsysbinary.readouterr().out.decode()
+        assert max(len(line) for line in printed.splitlines()) <= WIDEST_COLUMNS
+        assert printed.count("ñ") == row.count(name) * len(name)
+        assert printed.count(instant) == row.count(instant)
+        assert printed.count(sum_of_coins) == row.count(sum_of_coins)
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
