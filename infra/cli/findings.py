@@ -14,7 +14,7 @@ def command(as_json: bool, ledger: Asked) -> None:
     """List what a person should look at: it breaks no rule of one account, yet it may be wrong.
 
     A number rented by two subscribers at once, a payment's reference credited to two, free services in several accounts
-    of one holder, debts.
+    of one holder, debts; of a live ledger also the commands that could not be read, the last hundred of each shard.
     """
     with opened_views(ledger) as (_, views):
         found = views.findings()

@@ -16,7 +16,7 @@ from infra.embedded.stores import LookedUp, StoredPast, folded, last_instant, st
 from infra.views.log import Entry, SqliteLog
 from infra.views.opening import OpenViews, open_views
 from infra.views.runner import Progress, Runner
-from infra.views.source import Parameter, Position
+from infra.views.source import Parameter, Parked, Position
 from infra.views.sql import question
 
 CACHE_KIB = 8_192
@@ -124,6 +124,9 @@ class EmbeddedSource:
 
     def positions(self) -> Sequence[Position]:
         return (Position(shard=0, sequence=Runner(self._views, ()).position(), log=self.last_sequence()),)
+
+    def parked(self) -> Iterable[Parked]:
+        return ()
 
     def move_on(self) -> None:
         self._log.move_on()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+import orjson
 from kafka import TopicPartition  # type: ignore[import-untyped]
 from kafka.errors import KafkaError  # type: ignore[import-untyped]
 
@@ -17,14 +18,17 @@ from infra.kafka.records import Entry, Note
 from infra.live import notes
 from infra.live.catalogue import NotFounded
 from infra.live.following import Follower
-from infra.live.places import COMMANDS, EVENTS, FACTS
+from infra.live.places import COMMANDS, DEAD_LETTERS, EVENTS, FACTS, POSITION, REASON
 from infra.live.settings import LiveSettings
 from infra.postgres.schema import CATALOGUE_SHARD, Position
+from infra.views.source import Parked
 
 FETCH_BYTES = 100_000
 """At once: single records are looked at."""
 TAIL_RECORDS = 16
 """How many of a partition's last records are looked at for a fact; four times as many while there is none."""
+PARKED_RECORDS = 100
+"""How many of a partition's last dead letters are told of; the topic has all of them."""
 FOLLOW_POLL_MS = 200
 SIGN_OF_LIFE_SECONDS = 10.0
 """How long whoever follows waits for facts before the brokers are asked whether they are there."""
@@ -84,6 +88,21 @@ class TopicReader:
                 return record.value, datetime.fromtimestamp(record.timestamp / 1000, UTC)
         raise HistoryDeleted(f"{place.topic}/{partition}: there is no command at offset {offset} any more")
 
+    def parked(self) -> Iterator[Parked]:
+        """The last dead letters of each shard, each command once: whoever sends in doubt sends again."""
+        topic = self._settings.topic(DEAD_LETTERS)
+        limit = self._settings.clients.request_timeout_ms
+        try:
+            places = [TopicPartition(topic, shard) for shard in self.ends()]
+            begins = self._consumer.beginning_offsets(places, timeout_ms=limit)
+            ends = self._consumer.end_offsets(places, timeout_ms=limit)
+        except KafkaError as failed:
+            raise Unreachable(f"the brokers did not say where {topic} ends: {reason(failed)}") from failed
+        for place in places:
+            start = max(begins[place], ends[place] - PARKED_RECORDS)
+            found = [_parked(record) for record in self._records(place, start, ends[place])]
+            yield from {one.position: one for one in found}.values()
+
     def close(self) -> None:
         """Closes the connection, if there is one."""
         if "_consumer" in self.__dict__:
@@ -113,6 +132,12 @@ class TopicReader:
                     raise Unreachable(f"{place.topic}/{place.partition}: offset {end} was not reached in {limit} s")
         except KafkaError as failed:
             raise Unreachable(f"{place.topic}/{place.partition} could not be read: {reason(failed)}") from failed
+
+
+def _parked(record: Any) -> Parked:
+    headers = dict(record.headers)
+    why = orjson.loads(headers[REASON])
+    return Parked(position=headers[POSITION].decode(), path=why["path"], message=why["message"])
 
 
 def every_fact(settings: LiveSettings, first: int, *, follow: bool) -> Iterator[list[bytes]]:

@@ -27,7 +27,7 @@ from infra.postgres.questions import ask, text_of
 from infra.postgres.schema import BEGINNING, CATALOGUE_SHARD
 from infra.views.log import Entry
 from infra.views.runner import StaleViews, ViewsError
-from infra.views.source import Parameter, Position
+from infra.views.source import Parameter, Parked, Position
 from infra.views.sql import question
 
 BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -156,6 +156,9 @@ class PostgresSource:
             last = self.topics.last_sequence(shard, at, end) if at.next_offset < end else at.sequence
             found.append(Position(shard=shard, sequence=at.sequence, log=last))
         return found
+
+    def parked(self) -> Iterable[Parked]:
+        return self.topics.parked()
 
     def move_on(self) -> None:
         self.connection.execute("COMMIT")

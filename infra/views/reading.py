@@ -121,9 +121,9 @@ class Finding:
     """Something that a person should look at."""
 
     kind: str
-    """`number_rented_twice`, `reference_credited_twice`, `free_services_of_one_holder`, `debt`."""
+    """`number_rented_twice`, `reference_credited_twice`, `free_services_of_one_holder`, `debt`, `parked_command`."""
     subject: str
-    """What it is about: the number, the reference, the holder, the subscriber."""
+    """What it is about: the number, the reference, the holder, the subscriber, the command's position."""
     subscribers: tuple[str, ...]
     message: str
     details: dict[str, Any]
@@ -380,7 +380,13 @@ class Views:
 
     def findings(self) -> tuple[Finding, ...]:
         """What a person should look at, kind by kind."""
-        return (*self._rented_twice(), *self._credited_twice(), *self._free_services(), *self._debts())
+        return (
+            *self._rented_twice(),
+            *self._credited_twice(),
+            *self._free_services(),
+            *self._debts(),
+            *self._parked(),
+        )
 
     def trial_balance(self, as_of: datetime | None = None) -> TrialBalance:
         """Every account that was ever posted to, and the totals: debits equal credits in each currency."""
@@ -624,6 +630,17 @@ class Views:
                 subscribers=(subject,),
                 message=f"{subject} owes {money(-units, currency)} {currency}",
                 details={"balance": money(units, currency), "currency": currency},
+            )
+
+    def _parked(self) -> Iterator[Finding]:
+        for one in self._source.parked():
+            where = f"{one.path}: " if one.path else ""
+            yield Finding(
+                kind="parked_command",
+                subject=one.position,
+                subscribers=(),
+                message=f"{where}{one.message}",
+                details={"path": one.path, "message": one.message},
             )
 
 

@@ -34,6 +34,17 @@ class Position:
     log: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """What could not be read as a command, and was put aside so that the shard went on."""
+
+    position: str
+    """Where it stands among the commands."""
+    path: str
+    message: str
+    """The first fault, as its sender was told."""
+
+
 def place_of(fact_id: str) -> tuple[str, int] | None:
     """Subject and version of the fact called `fact_id` (`s-1/7`); None for what cannot be the name of a fact."""
     named = FACT_ID.fullmatch(fact_id)
@@ -83,6 +94,9 @@ class Source(Protocol):
 
     def positions(self) -> Sequence[Position]:
         """How far views and log are, shard by shard."""
+
+    def parked(self) -> Iterable[Parked]:
+        """What was put aside lately, the oldest first; a folder puts nothing aside."""
 
     def move_on(self) -> None:
         """What is asked next is answered as of now; the views may stay where they were."""

@@ -19,6 +19,7 @@ from psycopg import sql
 
 from infra.cli.main import main
 from infra.live.following import Follower
+from infra.live.places import partition_of
 from infra.live.settings import LiveSettings, load
 from infra.live.topic_reading import TopicReader
 from infra.postgres import schema
@@ -210,7 +211,6 @@ def test_every_subscriber_is_answered_alike(call: Call, twin: Twin, verb: str) -
 @pytest.mark.parametrize(
     "words",
     [
-        ["findings"],
         ["trial-balance"],
         ["trial-balance", "--as-of", "2026-02-01T00:00:00+02:00"],
         ["balance", "s-001", "--as-of", "2026-02-01", "--known-at", "2026-02-16T10:00:00+02:00"],
@@ -230,6 +230,18 @@ def test_every_subscriber_is_answered_alike(call: Call, twin: Twin, verb: str) -
 )
 def test_a_question_is_answered_alike(call: Call, twin: Twin, words: list[str]) -> None:
     assert alike(call, twin, *words)
+
+
+def test_findings_are_alike_but_for_commands_that_were_put_aside(call: Call, twin: Twin) -> None:
+    """Dead letters are of a live ledger alone; whoever runs a file is told of them there and then."""
+    here, there = both(call, twin, "findings", "--json")
+    parked = [row for row in there.rows if row["kind"] == "parked_command"]
+    assert placeless([row for row in there.rows if row not in parked]) == placeless(here.rows)
+    assert here.rows
+    (units,) = parked
+    assert units["subject"].startswith(f"commands.v1/{partition_of('hexaserv-messages.s-1', PARTITIONS)}/")
+    assert units["message"] == "data.units: expected a whole number from 1 to 1000000000, found -1"
+    assert units["details"] == {"path": "data.units", "message": units["message"].removeprefix("data.units: ")}
 
 
 def test_a_publication_is_explained_with_its_command(call: Call, twin: Twin) -> None:
@@ -365,7 +377,7 @@ def test_a_reader_says_how_far_the_views_are_behind(call: Call, tampering: Conne
         ends = topics.ends()
         facts = sum(topics.last_sequence(shard, schema.BEGINNING, end) for shard, end in ends.items())
     schema.begin(tampering, twin.settings.schema_name)
-    answer = call("findings", "--json", "--ledger", "kafka")
+    answer = call("number", "+380445558888", "--json", "--ledger", "kafka")
     assert (answer.code, answer.out) == (0, "")
     assert answer.err == f"views are {facts:,} facts behind\n"
     assert "all is well" in call("verify", "--ledger", "kafka").err, (
