@@ -134,16 +134,40 @@ def _returned(
     """
     invoice = getattr(charge.fact, "invoice", None)
     if invoice is not None:
-        takes, before = _allocated(case, invoice)
+        takes, before = allocated(case, invoice)
         return (Returned(amount=credited, takes=takes, before=before),)
     debits = [(charge, amount)] if tax_charge is None else [(tax_charge, tax), (charge, amount)]
     return tuple(
-        Returned(amount=back, takes=debit.fact.paid_from, before=case.state.reversed.get(debit.id, case.zero))
-        for debit, back in debits
+        Returned(amount=back, takes=debit.fact.paid_from, before=_put_back(case, debit)) for debit, back in debits
     )
 
 
-def _allocated(case: Case, invoice: str) -> tuple[Takes, Money]:
+def _put_back(case: Case, debit: Charged) -> Money:
+    """How much of what the debit took is in its lots again; what came back while there was a debt filled that."""
+    back = case.zero
+    if debit.id not in case.state.reversed:
+        return back
+    for recorded in case.newest_first():
+        if recorded.id == debit.id:
+            break
+        fact = recorded.fact
+        if isinstance(fact, ChargeReversed) and debit.id in (fact.charge, fact.tax_charge):
+            refilled = _refilled(case, recorded, fact)
+            of_tax = min(refilled, fact.tax)
+            back = back + (of_tax if fact.tax_charge == debit.id else refilled - of_tax)
+    return back
+
+
+def _refilled(case: Case, recorded: Recorded, fact: ChargeReversed) -> Money:
+    """How much a reversal put into lots that were there before, its tax first."""
+    refilled = case.zero
+    for refill in fact.restored:
+        if refill.lot != recorded.id:
+            refilled = refilled + refill.amount
+    return refilled
+
+
+def allocated(case: Case, invoice: str) -> tuple[Takes, Money]:
     """The lots that paid the invoice, and how much of that was put back before."""
     takes: list[Takes] = []
     back = case.zero
@@ -156,5 +180,5 @@ def _allocated(case: Case, invoice: str) -> tuple[Takes, Money]:
         elif isinstance(fact, ChargeReversed):
             of = case.fact(fact.charge)
             if of is not None and getattr(of.fact, "invoice", None) == invoice:
-                back = back + fact.credited
+                back = back + _refilled(case, recorded, fact)
     return tuple(take for part in reversed(takes) for take in part), back

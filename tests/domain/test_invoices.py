@@ -24,6 +24,7 @@ from tests.domain.controls import (
     charge_back,
     deposit,
     dispute,
+    invoiced,
     messages,
     order,
     plan_change,
@@ -669,6 +670,43 @@ def test_two_charges_of_an_invoice_refill_the_deposits_that_paid_it_the_newest_f
     story.when(resolve("s-1/14")).then(
         fact("dispute-resolved"), fact("charge-reversed", restored=({**second, "amount": "1.11"}, first))
     ).balance("7.00")
+
+
+def test_what_filled_a_debt_is_not_counted_as_put_back_into_the_deposits_that_paid_an_invoice() -> None:
+    # The first 3.00 of 6.47 were charged back: the fee's 2.36 and 0.64 of the number's 4.11 fill that debt. The 3.47
+    # above it are what the second deposit paid, and refill it.
+    story = illyvoip(
+        *(german(), deposit("3.00", "lp-1", "EUR", "cash"), "2026-01-06 12:00", paid("3.47", "lp-2")),
+        *(dispute("s-1/5"), dispute("s-1/6"), charge_back()),
+    )
+    story.when(resolve("s-1/13")).then(
+        fact("dispute-resolved"), fact("charge-reversed", credited="2.36", restored=())
+    ).balance("-0.64")
+    second = {"lot": "s-1/10", "amount": "3.47", "received_at": "2026-01-06 12:00", "method": "card"}
+    story.when(resolve("s-1/14")).then(
+        fact("dispute-resolved"), fact("charge-reversed", credited="4.11", restored=(second,))
+    ).balance("3.47")
+
+
+def test_what_filled_a_debt_is_not_counted_as_put_back_into_the_deposits_that_paid_a_tax() -> None:
+    # 2.00, 4.00, 1.50 and 0.50 of their 1.35 VAT by transfer, 0.85 of it by card. 8.00 charged back are made good by
+    # 4.72, 2.36 and 0.92 of 1.77; of the other 0.85 the channel's VAT, 0.27, was the card's.
+    story = given(
+        *invoiced(at=NEW_YEAR),
+        deposit("8.00", "lp-1", "EUR", "bank_transfer"),
+        deposit("0.85", "lp-2", "EUR"),
+        order(GERMAN, "did.de", channels=1),
+        *(dispute("s-1/6"), dispute("s-1/7"), dispute("s-1/8"), charge_back()),
+        under="illyvoip",
+        zone=BELGRADE,
+        rules={"pay_with": "balance", "invoice_due_days": None, "unpaid_invoice": None},
+    )
+    story.when(resolve("s-1/12"), resolve("s-1/11")).balance("-0.92")
+    card = {"lot": "s-1/4", "amount": "0.27", "received_at": NEW_YEAR, "method": "card"}
+    transfer = {"lot": "s-1/3", "amount": "0.58", "received_at": NEW_YEAR, "method": "bank_transfer"}
+    story.when(resolve("s-1/13")).then(
+        fact("dispute-resolved"), fact("charge-reversed", amount="1.50", tax="0.27", restored=(card, transfer))
+    ).balance("0.85")
 
 
 def test_a_dispute_that_settles_the_invoice_connects_the_number() -> None:
