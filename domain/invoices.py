@@ -9,6 +9,7 @@ from domain.facts import InvoiceExpired, InvoiceIssued, Line, OrderCancelled, Pa
 from domain.money import Money
 from domain.periods import Period
 from domain.prices import Bill, connection_fee_due, order_bill
+from domain.reversals import allocated
 from domain.state import Invoice, Order, invoice_of
 
 
@@ -104,6 +105,7 @@ def expiry(case: Case, invoice: Invoice, reason: str, rule: str = "expiry") -> N
     for line in withdrawn:
         returned = returned + line.amount
     returned = returned - invoice.outstanding
+    takes, before = (invoice.paid, case.zero) if invoice.outstanding.units else allocated(case, invoice.id)
     expired = InvoiceExpired(
         invoice=invoice.id,
         number=invoice.number,
@@ -111,7 +113,7 @@ def expiry(case: Case, invoice: Invoice, reason: str, rule: str = "expiry") -> N
         withdrawn=withdrawn,
         outstanding=invoice.outstanding,
         returned=returned,
-        restored=refills(case, Returned(amount=returned, takes=invoice.paid, before=case.zero)),
+        restored=refills(case, Returned(amount=returned, takes=takes, before=before)),
     )
     case.record(expired, rule)
 

@@ -753,6 +753,30 @@ def test_money_back_connects_no_number_whose_invoice_it_leaves_nothing_of() -> N
     ).balance("0.00").outstanding("0.00")
 
 
+def test_what_money_back_leaves_paid_on_an_orders_invoice_returns_to_the_deposits_that_paid_it() -> None:
+    # 12.00 × 27/31 = 10.45 of a third party and a channel, 0.87; 11.00 of 11.32 are paid. The channel's 0.87 lower the
+    # 0.32 and bring 0.55 back to the second deposit; the order goes, and the 10.45 return to both.
+    rules = {"pay_with": "invoices", "invoice_due_days": 3, "unpaid_invoice": "outstanding"}
+    story = given(
+        *(NOON, register("hexaserv", "USD", "standard"), order("a.example", "domain", channels=1)),
+        *(deposit("5.00"), deposit("6.00", "lp-2", method="cash")),
+        under="hexaserv",
+        zone=PODGORICA,
+        rules=rules,
+    )
+    first = {"lot": "s-1/7", "amount": "5.00", "received_at": NOON, "method": "card"}
+    second = {"lot": "s-1/9", "received_at": NOON, "method": "cash"}
+    story.when(refund(method="card", country="ME")).then(
+        fact("refund-requested"),
+        fact("charge-reversed", lowered="0.32", credited="0.55", restored=({**second, "amount": "0.55"},)),
+        fact("invoice-expired", returned="10.45", restored=({**second, "amount": "5.45"}, first)),
+        fact("order-cancelled"),
+        fact("agreement-terminated"),
+        fact("refund-due", amount="11.00"),
+        fact("personal-data-erased"),
+    ).balance("0.00")
+
+
 def test_an_end_announced_for_a_violation_rules_a_refund_out_before_it_comes() -> None:
     given(*joined(), terminate("violation"), rules=UNUSED).when(refund()).refused("not_refundable")
     given(*joined(), terminate("non_payment"), rules=UNUSED).when(refund()).then(
