@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from infra.kafka.settings import SECURITY_OPTIONS, KafkaSettings
 
 PREFIX = "SUBLEDGER_"
+ENV_FILE = ".env"
 BROKER = re.compile(r"[^\s,;]+:([0-9]{1,5})")
 LAST_PORT = 65_535
 TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -35,7 +36,7 @@ class SettingsFault(ValueError):
 class LiveSettings(BaseSettings):
     """The settings of one live ledger's processes and clients."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=ENV_FILE, extra="ignore", frozen=True)
 
     kafka: str = ""
     postgres: SecretStr = SecretStr("")
@@ -96,6 +97,14 @@ class LiveSettings(BaseSettings):
             raise ValueError("expected 1 to 100 characters of A-Z a-z 0-9 . _ -")
         return value
 
+    @field_validator("data", "keys", "ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile", mode="before")
+    @classmethod
+    def _is_not_empty(cls, value: object) -> object:
+        """An empty path would be this very folder: keys and indexes would lie about wherever a process is started."""
+        if value == "":
+            raise ValueError("expected a path, found ''")
+        return value
+
     @property
     def brokers(self) -> str:
         """`host:port,…`; SettingsFault where none are given."""
@@ -154,3 +163,7 @@ def load() -> LiveSettings:
         first = wrong.errors()[0]
         name = f"{PREFIX}{'_'.join(str(part) for part in first['loc'])}".upper()
         raise SettingsFault(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
+    except UnicodeDecodeError:
+        raise SettingsFault(f"{ENV_FILE}: expected settings in UTF-8, found other bytes") from None
+    except OSError as error:
+        raise SettingsFault(f"{ENV_FILE}: {(error.strerror or str(error)).lower()}") from None

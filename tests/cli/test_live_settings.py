@@ -69,6 +69,23 @@ def test_a_connection_string_that_cannot_be_one(call: Call, monkeypatch: pytest.
     assert answer.err == f"subledger: SUBLEDGER_POSTGRES: {expected}\n"
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_file_of_settings_that_is_no_text(call: Call, tmp_path: Path, verb: list[str]) -> None:
+    (tmp_path / ".env").write_bytes(b"SUBLEDGER_KAFKA=\xff\xfe\n")
+    answer = call(*verb)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == "subledger: .env: expected settings in UTF-8, found other bytes\n"
+
+
+@pytest.mark.parametrize("name", ["DATA", "KEYS", "SSL_CAFILE", "SSL_CERTFILE", "SSL_KEYFILE", "SSL_CRLFILE"])
+def test_an_empty_path_is_not_taken_for_this_folder(call: Call, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("SUBLEDGER_KAFKA", "127.0.0.1:1")
+    monkeypatch.setenv(f"SUBLEDGER_{name}", "")
+    answer = call("topics", "create")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == f"subledger: SUBLEDGER_{name}: expected a path, found ''\n"
+
+
 @pytest.mark.parametrize("verb", [["topics", "check"], ["topics", "create"], ["submit", COMMANDS]])
 def test_brokers_that_are_not_there(call: Call, monkeypatch: pytest.MonkeyPatch, verb: list[str]) -> None:
     monkeypatch.setattr(settings, "KafkaSettings", partial(KafkaSettings, bootstrap_timeout_ms=200))
