@@ -29,9 +29,10 @@ from eventsourcing.projection import Projection, ProjectionRunner
 from kafka import TopicPartition  # type: ignore[import-untyped]
 
 from infra.bench import SEED, mix, saves_a_second
+from infra.live import topics
 from infra.live.places import COMMANDS, EVENTS, REPLIES
 from infra.live.sending import Sender
-from infra.live.settings import PREFIX, LiveSettings
+from infra.live.settings import PREFIX, LiveSettings, load
 from infra.servers import KafkaCluster, PostgresServer
 
 PACE_A_SECOND = 500
@@ -70,8 +71,17 @@ class BenchLedger:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
+        try:
+            self._begin()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def _begin(self) -> None:
+        """Raises SettingsFault, Unreachable, ServerError."""
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="subledger-bench-")))
-        given = LiveSettings()
+        given = load()
         brokers = given.kafka or self._stack.enter_context(KafkaCluster()).bootstrap_servers
         dsn = given.postgres.get_secret_value() or self._stack.enter_context(PostgresServer()).dsn
         values = {
@@ -83,9 +93,9 @@ class BenchLedger:
         }
         self.environment = {**os.environ, **{PREFIX + name: value for name, value in values.items()}}
         os.environ.update(self.environment)
-        self.settings = LiveSettings()
+        self.settings = load()
+        topics.create(self.settings, 1)
         self.verb("topics", "create", "--partitions", "1", "--sandbox")
-        return self
 
     def __exit__(self, *_: object) -> None:
         for name in list(self._processes):

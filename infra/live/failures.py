@@ -12,6 +12,7 @@ from infra.live.projecting import ServerAbsent
 from infra.live.settings import SettingsFault
 from infra.live.topics import WrongTopics
 from infra.postgres.connecting import first_line
+from infra.servers import ServerError
 
 
 class Kind(Enum):
@@ -34,7 +35,7 @@ def diagnosis(error: Exception) -> tuple[Kind, str] | None:
             return Kind.WRONG, str(error)
         case CorruptLog():
             return Kind.WRONG, f"the log is damaged: {error}"
-        case PersistenceError() | ServerAbsent():
+        case PersistenceError() | ServerAbsent() | ServerError():
             return Kind.ABSENT, str(error)
         case PostgresError():
             return Kind.ABSENT, f"PostgreSQL cannot be used: {first_line(error)}"

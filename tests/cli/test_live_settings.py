@@ -21,6 +21,8 @@ VERBS = (
     ["balance", "s-1", "--ledger", "kafka"],
     ["events", "--ledger", "kafka"],
 )
+BENCH = ["bench", "--ledger", "kafka", "--commands", "1"]
+"""It starts servers where none are named."""
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +41,7 @@ def test_a_ledger_of_which_nobody_said_where_it_is(call: Call, verb: list[str]) 
 
 
 @pytest.mark.parametrize("brokers", ["nonsense", "host:port", "a:1,,b:2", "a:1;b:2", ":9092", "host:99999"])
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*VERBS, BENCH])
 def test_brokers_that_cannot_be_meant(
     call: Call, monkeypatch: pytest.MonkeyPatch, verb: list[str], brokers: str
 ) -> None:
@@ -69,7 +71,7 @@ def test_a_connection_string_that_cannot_be_one(call: Call, monkeypatch: pytest.
     assert answer.err == f"subledger: SUBLEDGER_POSTGRES: {expected}\n"
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*VERBS, BENCH])
 def test_a_file_of_settings_that_is_no_text(call: Call, tmp_path: Path, verb: list[str]) -> None:
     (tmp_path / ".env").write_bytes(b"SUBLEDGER_KAFKA=\xff\xfe\n")
     answer = call(*verb)
@@ -91,5 +93,17 @@ def test_brokers_that_are_not_there(call: Call, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(settings, "KafkaSettings", partial(KafkaSettings, bootstrap_timeout_ms=200))
     monkeypatch.setenv("SUBLEDGER_KAFKA", "127.0.0.1:1")
     answer = call(*verb)
+    assert (answer.code, answer.out) == (4, "")
+    assert answer.err == "subledger: no broker answered at 127.0.0.1:1\n"
+
+
+def test_a_benchmark_of_brokers_that_are_not_there(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its ledger's settings are those of its process from then on; here they are put back."""
+    monkeypatch.setattr(settings, "KafkaSettings", partial(KafkaSettings, bootstrap_timeout_ms=200))
+    monkeypatch.setenv("SUBLEDGER_KAFKA", "127.0.0.1:1")
+    monkeypatch.setenv("SUBLEDGER_POSTGRES", "postgresql://nobody@127.0.0.1:1/none")
+    for name in ("TOPICS", "DATA", "KEYS"):
+        monkeypatch.setenv(f"SUBLEDGER_{name}", "here")
+    answer = call(*BENCH)
     assert (answer.code, answer.out) == (4, "")
     assert answer.err == "subledger: no broker answered at 127.0.0.1:1\n"
