@@ -36,6 +36,7 @@ ENVELOPE = ("id", "type", "subscriber", "at", "actor", "data")
 
 READERS: dict[object, Reader] = {
     commands.Key: read.key,
+    commands.Name: read.command_id,
     commands.FactId: read.fact_id,
     commands.Text: read.text,
     commands.CurrencyCode: read.currency,

@@ -12,7 +12,9 @@ Millionths = NewType("Millionths", int)
 Text = NewType("Text", str)
 """1 to 512 characters of free text."""
 Key = NewType("Key", str)
-"""1 to 64 characters that name something: a reference, a plan, a service, a person's key."""
+"""1 to 64 characters without spaces that name something: a plan, a service, a number, a person's key."""
+Name = NewType("Name", str)
+"""1 to 64 printable characters, as people and other systems write them: a reviewer, a payment's reference."""
 FactId = NewType("FactId", str)
 """What names a charge, a refund or a dispute: the id of the fact that created it, such as s-1/7."""
 Sealed = NewType("Sealed", str)
@@ -71,7 +73,7 @@ class CreditDeposit:
     amount: Millionths
     currency: CurrencyCode
     method: Method
-    reference: Key
+    reference: Name
     payer: Text | None = None
     received_at: datetime | None = None
 
@@ -80,7 +82,7 @@ class CreditDeposit:
 class ReverseDeposit:
     """A deposit was charged back as a whole."""
 
-    reference: Key
+    reference: Name
     ground: Text
 
 
@@ -223,7 +225,7 @@ class DecideRefund:
 
     refund: FactId
     approved: bool
-    reviewer: Key
+    reviewer: Name
     reason: Text
 
 
@@ -233,7 +235,7 @@ class ConfirmRefundPaid:
 
     refund: FactId
     method: Method
-    reference: Key
+    reference: Name
     currency: CurrencyCode | None = None
     rate: Rate | None = None
 
@@ -253,7 +255,7 @@ class ResolveDispute:
     dispute: FactId
     upheld: bool
     amount: Millionths | None = None
-    reviewer: Key
+    reviewer: Name
     reason: Text
 
 
@@ -273,7 +275,7 @@ class PostAdjustment:
 
     amount: Millionths
     reason: Text
-    reviewer: Key
+    reviewer: Name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ DEEPEST = "[" * 1_000 + "]" * 1_000
 WRONG: dict[object, list[Any]] = {
     bool: [None, 0, 1, "true", [], {}],
     commands.Key: [None, 0, 1.5, True, "", " ", "a b", "x" * 65, "é", [], {}, "tab\t"],
+    commands.Name: [None, 0, True, "", "x" * 65, "line\nbreak", "tab\t", "\x00", [], {}],
     commands.FactId: [None, 0, 1.5, True, "", " ", "s-1 /7", "x" * 85, "é", [], {}, "tab\t"],
     commands.Text: [None, 7, True, "", "x" * 513, "line\nbreak", "\x00", [], {}],
     commands.CurrencyCode: [None, 840, "US", "usd", "USDT", "XXX", "", [], {}],

@@ -53,7 +53,7 @@ def deposit(
         amount=millionths(amount),
         currency=ask.CurrencyCode(currency),
         method=method,  # type: ignore[arg-type]
-        reference=ask.Key(reference),
+        reference=ask.Name(reference),
         **others,
     )
 
@@ -131,7 +131,7 @@ def announce(day: str, new_number: str = THIRD, number: str = NUMBER) -> ask.Ann
 
 
 def charge_back(reference: str = "lp-1") -> ask.ReverseDeposit:
-    return ask.ReverseDeposit(reference=ask.Key(reference), ground=ask.Text("chargeback"))
+    return ask.ReverseDeposit(reference=ask.Name(reference), ground=ask.Text("chargeback"))
 
 
 def refund(**others: Any) -> ask.RequestRefund:
@@ -140,7 +140,7 @@ def refund(**others: Any) -> ask.RequestRefund:
 
 def decide_refund(refund_id: str, approved: bool = True) -> ask.DecideRefund:
     return ask.DecideRefund(
-        refund=ask.FactId(refund_id), approved=approved, reviewer=ask.Key("lead-1"), reason=ask.Text("as agreed")
+        refund=ask.FactId(refund_id), approved=approved, reviewer=ask.Name("lead-1"), reason=ask.Text("as agreed")
     )
 
 
@@ -148,7 +148,7 @@ def paid_out(refund_id: str, method: str = "card", **others: Any) -> ask.Confirm
     return ask.ConfirmRefundPaid(
         refund=ask.FactId(refund_id),
         method=method,  # type: ignore[arg-type]
-        reference=ask.Key("out-1"),
+        reference=ask.Name("out-1"),
         **others,
     )
 
@@ -162,7 +162,7 @@ def resolve(dispute_id: str, upheld: bool = True, amount: str | None = None) -> 
         dispute=ask.FactId(dispute_id),
         upheld=upheld,
         amount=millionths(amount) if amount is not None else None,
-        reviewer=ask.Key("lead-1"),
+        reviewer=ask.Name("lead-1"),
         reason=ask.Text("as checked"),
     )
 
@@ -177,7 +177,7 @@ def compensate(amount: str, fault: str, complaint: str | None = None, zone: str 
 
 
 def adjust(amount: str, reviewer: str = "lead-1") -> ask.PostAdjustment:
-    return ask.PostAdjustment(amount=millionths(amount), reason=ask.Text("a correction"), reviewer=ask.Key(reviewer))
+    return ask.PostAdjustment(amount=millionths(amount), reason=ask.Text("a correction"), reviewer=ask.Name(reviewer))
 
 
 def transfer(holder: str = "h-2", **others: Any) -> ask.TransferAgreement:

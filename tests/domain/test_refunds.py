@@ -214,7 +214,7 @@ def test_the_last_lot_keeps_the_fraction_below_a_cent() -> None:
 
 
 def adjustment(amount: str) -> ask.PostAdjustment:
-    return ask.PostAdjustment(amount=millionths(amount), reason=ask.Text("gift"), reviewer=ask.Key("lead-1"))
+    return ask.PostAdjustment(amount=millionths(amount), reason=ask.Text("gift"), reviewer=ask.Name("lead-1"))
 
 
 def test_at_the_end_unused_deposits_come_back_by_the_refund_rule() -> None:
