@@ -100,7 +100,9 @@ class TopicReader:
             raise Unreachable(f"the brokers did not say where {topic} ends: {reason(failed)}") from failed
         for place in places:
             start = max(begins[place], ends[place] - PARKED_RECORDS)
-            found = [_parked(record) for record in self._records(place, start, ends[place])]
+            letters = (dict(record.headers) for record in self._records(place, start, ends[place]))
+            # A record that somebody else put there says neither.
+            found = [_parked(headers) for headers in letters if POSITION in headers and REASON in headers]
             yield from {one.position: one for one in found}.values()
 
     def close(self) -> None:
@@ -134,8 +136,7 @@ class TopicReader:
             raise Unreachable(f"{place.topic}/{place.partition} could not be read: {reason(failed)}") from failed
 
 
-def _parked(record: Any) -> Parked:
-    headers = dict(record.headers)
+def _parked(headers: dict[str, bytes]) -> Parked:
     why = orjson.loads(headers[REASON])
     return Parked(position=headers[POSITION].decode(), path=why["path"], message=why["message"])
 
