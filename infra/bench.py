@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -253,6 +254,7 @@ def growth(settings: Settings, folder: Path, ledger: Path) -> Iterator[str]:
     """
     parts = itertools.count(1)
     fresh = folder / "fresh"
+    # Nothing here has the ledger open: whoever closes a file lets go of every lock that its process has on it.
     shutil.copytree(ledger, fresh)
     first_size = _facts(fresh)
     while _facts(ledger) < settings.grow_to:
@@ -366,12 +368,12 @@ def _write(file: Path, commands: Iterator[dict[str, Any]]) -> None:
 
 
 def _facts(ledger: Path) -> int:
-    with sqlite3.connect(ledger / "events.db") as connection:
+    with closing(sqlite3.connect(ledger / "events.db")) as connection:
         return int(connection.execute("SELECT max(rowid) FROM stored_events").fetchone()[0])
 
 
 def _bytes_a_fact(ledger: Path) -> float:
-    with sqlite3.connect(ledger / "events.db") as connection:
+    with closing(sqlite3.connect(ledger / "events.db")) as connection:
         return float(connection.execute("SELECT avg(length(state)) FROM stored_events").fetchone()[0])
 
 
