@@ -12,11 +12,13 @@ import os
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from infra.interpreter import without_collector
 from infra.views.log import SqliteLog
 from infra.views.opening import open_views
 from infra.views.rebuilding import environment
@@ -24,8 +26,12 @@ from infra.views.runner import Runner
 
 BACKLOG_FACTS = 5_000
 """A shorter backlog is caught up within the time that a process takes to start."""
+PART_FACTS = 5_000
+"""While the log grows, so many facts are counted at once: at its end little is left to do."""
 FULL_BATCH_FACTS = 20_000
-"""While the log grows, so many facts share a transaction: a page that many of them touch is written once."""
+"""So many facts share a transaction: a page that many of them touch is written once."""
+LONGEST_TRANSACTION_SECONDS = 2.0
+"""Whoever opens the views meanwhile waits for it."""
 POLL_SECONDS = 0.1
 """How long the follower waits for more facts; a log that has not grown meanwhile is followed to its end."""
 FINISH_TIMEOUT_SECONDS = 600.0
@@ -85,16 +91,28 @@ def follow(folder: Path, line: int) -> None:
     log = SqliteLog(folder / "events.db")
     connection = open_views(folder)
     runner = Runner(connection)
-    position, seen = runner.position(), 0
+    position = committed = runner.position()
+    seen, since = 0, time.monotonic()
     final: int | None = None
     try:
-        while final is None or position < min(final, log.last()):
-            last = log.last()
-            if final is not None or last == seen or last - position >= FULL_BATCH_FACTS:
-                position = runner.catch_up(log, batch=FULL_BATCH_FACTS)
-            seen = last
-            if final is None:
-                final = _told(line, log)
+        with without_collector():
+            while final is None or position < min(final, log.last()):
+                last = log.last()
+                rests = final is not None or last == seen
+                while last - position >= (1 if rests else PART_FACTS):
+                    if position == committed:
+                        since = time.monotonic()
+                    position = runner.added(log.read(position, PART_FACTS))
+                    if position - committed >= FULL_BATCH_FACTS:
+                        runner.commit()
+                        committed = position
+                if rests or time.monotonic() - since > LONGEST_TRANSACTION_SECONDS:
+                    runner.commit()
+                    committed = position
+                seen = last
+                if final is None:
+                    final = _told(line, log)
+            runner.commit()
     finally:
         connection.close()
         log.close()

@@ -88,6 +88,7 @@ class Runner:
         self._connection = connection
         self._folding = Folding(views)
         self._shard = shard
+        self._is_counting = False
 
     def position(self) -> int:
         """The sequence of the last fact that the views count; 0 before the first."""
@@ -96,12 +97,22 @@ class Runner:
 
     def apply(self, entries: Sequence[Entry]) -> None:
         """Counts `entries`, all or none. OutOfSequence where they do not follow the position, each on the other."""
+        self.add(entries)
+        self.commit()
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """As `apply`, in a transaction that stays open: nobody sees it, and nobody else counts, until `commit`.
+
+        Where it raises, nothing since the last `commit` is counted.
+        """
         if not entries:
             return
         first, last = entries[0][0], entries[-1][0]
-        executions = self._executions(entries)
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
+            executions = self._executions(entries)
+            if not self._is_counting:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._is_counting = True
             expected = self.position() + 1
             if first != expected:
                 raise OutOfSequence(f"expected the fact of sequence {expected}, found {first}")
@@ -109,9 +120,16 @@ class Runner:
                 insert(self._connection, statement, rows)
             self._connection.execute(UPSERT_POSITION, (self._shard, last))
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._is_counting:
+                self._is_counting = False
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
+
+    def commit(self) -> None:
+        """What was added is counted, with its position, in one transaction."""
+        if self._is_counting:
+            self._is_counting = False
+            self._connection.execute("COMMIT")
 
     def catch_up(
         self,
@@ -132,15 +150,16 @@ class Runner:
                 entries = log.read(position, min(batch, total - position))
                 if not entries:
                     break
-                position = self._counted(entries)
+                position = self.added(entries)
+                self.commit()
                 if progress is not None:
                     progress(position, total)
         return position
 
-    def _counted(self, entries: Sequence[Entry]) -> int:
-        """The position after `entries`, whoever counted them; OutOfSequence where nobody did."""
+    def added(self, entries: Sequence[Entry]) -> int:
+        """Adds `entries`; the position after them, whoever counted them. OutOfSequence where nobody did."""
         try:
-            self.apply(entries)
+            self.add(entries)
         except OutOfSequence:
             position = self.position()
             if position < entries[0][0]:

@@ -65,6 +65,27 @@ def test_a_gap_is_refused(folder: Path) -> None:
     connection.close()
 
 
+def test_what_is_added_is_seen_once_it_is_committed_and_all_of_it_is_given_up_together(folder: Path) -> None:
+    entries = entries_of(folder)
+    connection, beside = connect(views_file(folder)), connect(views_file(folder))
+    begin(connection)
+    runner, other = Runner(connection), Runner(beside)
+    runner.add(entries[:10])
+    assert runner.added(entries[10:20]) == 20
+    assert (runner.position(), other.position()) == (20, 0)
+    runner.commit()
+    assert other.position() == 20
+    runner.add(entries[20:30])
+    with pytest.raises(OutOfSequence, match="expected the fact of sequence 31, found 32"):
+        runner.add(entries[31:40])
+    runner.commit()
+    assert (runner.position(), other.position()) == (20, 20)
+    runner.apply(entries[20:])
+    assert other.position() == len(entries)
+    connection.close()
+    beside.close()
+
+
 def test_a_repeat_is_refused(folder: Path) -> None:
     entries = entries_of(folder)
     connection = connect(views_file(folder))
