@@ -164,6 +164,18 @@ def test_where_the_end_counts_from_then_it_is_dated_at_the_boundary() -> None:
     )
 
 
+def test_patience_counts_from_the_first_period_that_is_still_unpaid() -> None:
+    # On 10 March 0.90 + 2.30 pay February's 3.10; March waits on, and two months of patience end with April.
+    rules = {"unpaid_renewal": "continue", "unpaid_ends_after": {"months": 2}}
+    story = given(*POOR, FEBRUARY, tick(), "2026-03-10 12:00", deposit("2.30", "lp-2"), rules=rules)
+    story.when(APRIL, tick()).then()
+    story.when("2026-05-01 00:00", tick()).then(
+        fact("rental-ended", number=NUMBER, at=MARCH),
+        fact("agreement-terminated", at=MARCH),
+        fact("refund-due", amount="0.10", at="2026-05-01 00:00"),
+    )
+
+
 def test_two_months_of_patience_are_two_boundaries() -> None:
     story = given(*POOR, FEBRUARY, tick(), rules={"unpaid_ends_after": {"months": 2}})
     story.when(MARCH, tick()).then(fact("rental-suspended", at=MARCH))
