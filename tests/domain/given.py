@@ -20,7 +20,7 @@ from domain.facts import WIRE_TYPES, DepositCredited, Fact, Recorded, Regulation
 from domain.money import Money
 from domain.periods import Period, start_of_day
 from domain.publishing import initial, initial_tariff
-from domain.state import State, Subscriber, Unregistered, evolve
+from domain.state import State, Subscriber, Unregistered, at_end_of_log, evolve
 from infra.documents import initial_catalogue
 
 SUBJECT = "s-1"
@@ -194,7 +194,16 @@ class Story:
         if decision.metered is not None and decision.refusal is None and isinstance(request, ReportUsage):
             self.past.calls[request.usage] = decision.metered.call
         self.state = decision.state
+        self._log_says_the_same()
         return decision
+
+    def _log_says_the_same(self) -> None:
+        """Whatever a story is about, its facts alone lead to the state that was decided on."""
+        folded: State = Unregistered(subject=SUBJECT)
+        for recorded in self.past.facts:
+            folded = evolve(folded, recorded)
+        last_asked = self.state.as_of if isinstance(self.state, Subscriber) else None
+        assert at_end_of_log(folded, last_asked) == self.state
 
     def _recorded(self, given_fact: Fact) -> Recorded:
         return Recorded(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from domain.state import Subscriber
 from tests.domain.controls import (
     NEW_YEAR,
     NOON,
@@ -115,6 +116,12 @@ def test_an_adjustment_is_no_larger_than_databases_can_count() -> None:
     story.when(adjust("100000.000001")).refused("amount_too_large", basis="subledger/amount-too-large")
     story.when(adjust("-100000.000001")).refused("amount_too_large")
     story.when(adjust("100000")).then(fact("adjustment-posted")).balance("100000.000000000000")
+
+
+def test_what_is_too_little_for_any_price_is_kept_beside_the_next_deposit() -> None:
+    story = given(*joined(amount="0.000001"), deposit("5.00", "lp-2"), adjust("0.000001"))
+    assert isinstance(story.state, Subscriber)
+    assert [str(lot.left) for lot in story.state.account.lots] == ["0.000001", "5.00", "0.000001"]
 
 
 def test_a_deposit_counts_from_the_instant_at_which_it_was_received() -> None:

@@ -182,6 +182,12 @@ def test_the_only_deposit_ever_of_which_nothing_was_spent_comes_back_at_any_age(
     )
 
 
+def test_a_gift_after_something_was_spent_makes_the_only_deposit_no_younger() -> None:
+    given(*joined(), administrative(), adjustment("5.00"), rules=UNUSED).when("2027-04-05 12:00", refund()).refused(
+        "not_refundable"
+    )
+
+
 def test_the_whole_first_deposit_is_refunded_by_its_method_too() -> None:
     history = (*joined(amount=None), deposit(method="crypto"))
     given(*history, rules=UNUSED).when(refund()).refused("method_not_refundable")

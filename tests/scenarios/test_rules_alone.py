@@ -1,7 +1,7 @@
 """Every scenario by the rules alone, on stores in memory: what is wrong here is not the store's fault.
 
-What each decides is kept whole in `decided/`, a line an outcome and below it a line a fact, so that no word, clause or
-amount changes unseen. Where a change is meant, write them anew and read the difference:
+What each decides is kept whole in `decided/`, a line an outcome and below it a line a fact with its journal entry, so
+that no word, clause, amount or account changes unseen. Where a change is meant, write them anew and read what differs:
 
     python -m tests.scenarios.test_rules_alone
 """
@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import pytest
 
+from domain.accounts import postings
 from infra import codec
 from tests.codec.write_examples import KEY
 from tests.contracts.stores import MemoryLedger
@@ -43,7 +44,10 @@ def decided(path: Path) -> Iterator[tuple[Do, dict[str, Any], list[str]]]:
 
 def _fact(stored: Any) -> str:
     event = json.loads(codec.encode(stored, KEY)[1])
-    return " ".join(part if isinstance(part, str) else _json(part) for part in map(event.get, FACT_PARTS))
+    parts = [event[name] for name in FACT_PARTS]
+    if entry := postings(stored.recorded.subject, stored.recorded.fact):
+        parts.append([f"{line.account} {line.amount}" for line in entry])
+    return " ".join(part if isinstance(part, str) else _json(part) for part in parts)
 
 
 def _json(value: Any) -> str:
