@@ -105,7 +105,7 @@ def expiry(case: Case, invoice: Invoice, reason: str, rule: str = "expiry") -> N
     for line in withdrawn:
         returned = returned + line.amount
     returned = returned - invoice.outstanding
-    takes, before = (invoice.paid, case.zero) if invoice.outstanding.units else allocated(case, invoice.id)
+    takes, before = allocated(case, invoice.id)
     expired = InvoiceExpired(
         invoice=invoice.id,
         number=invoice.number,

@@ -188,7 +188,6 @@ class Invoice:
     period_start: datetime
     period_end: datetime
     outstanding: Money
-    paid: Takes = ()
     ended: bool = False
     """Its rental has ended. It stays owed, but says nothing about a later rental of the same number."""
 
@@ -581,7 +580,7 @@ def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Sub
             return _invoiced(state, fact, recorded)
         case PaymentAllocated():
             paid = _debited(state, fact.amount, fact.paid_from)
-            return _settle_part(paid, fact.invoice, fact.amount, fact.paid_from)
+            return _settle_part(paid, fact.invoice, fact.amount)
         case InvoiceExpired():
             return _expired(state, fact)
         case RefundRequested():
@@ -828,13 +827,12 @@ def _invoiced(state: Subscriber, fact: InvoiceIssued, recorded: Recorded) -> Sub
     return replace(state, invoices={**state.invoices, invoice.id: invoice})
 
 
-def _settle_part(state: Subscriber, number: str, amount: Money, takes: Takes) -> Subscriber:
-    invoice = state.invoices[number]
-    left = invoice.outstanding - amount
+def _settle_part(state: Subscriber, invoice: str, amount: Money) -> Subscriber:
+    left = state.invoices[invoice].outstanding - amount
     if left.units:
-        open_ = replace(invoice, outstanding=left, paid=(*invoice.paid, *takes))
-        return replace(state, invoices={**state.invoices, number: open_})
-    return replace(state, invoices={key: one for key, one in state.invoices.items() if key != number})
+        open_ = replace(state.invoices[invoice], outstanding=left)
+        return replace(state, invoices={**state.invoices, invoice: open_})
+    return replace(state, invoices={key: one for key, one in state.invoices.items() if key != invoice})
 
 
 def _expired(state: Subscriber, fact: InvoiceExpired) -> Subscriber:
@@ -854,7 +852,7 @@ def _reversed(state: Subscriber, fact: ChargeReversed) -> Subscriber:
         taken_back[fact.tax_charge] = fact.tax + state.reversed.get(fact.tax_charge, nothing)
     state = replace(state, reversed=taken_back)
     if fact.invoice is not None:
-        state = _settle_part(state, fact.invoice, fact.lowered, ())
+        state = _settle_part(state, fact.invoice, fact.lowered)
     return _refilled(state, fact.credited, fact.restored)
 
 
