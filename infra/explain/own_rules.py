@@ -80,4 +80,5 @@ OWN_RULES: dict[str, str] = {
     "reviewer-is-actor": "Nobody reviews their own correction.",
     "personal-data-erased": "What was erased cannot be erased or replaced again.",
     "amount-not-positive": "An amount of money that moves is more than nothing.",
+    "amount-too-large": "An amount, or what a rate makes of it, is no larger than books can count exactly.",
 }
