@@ -142,11 +142,7 @@ class Catalogue:
 
     def tariff(self, regulations: str, currency: str, at: datetime) -> Tariff | None:
         """The tariff in force at `at` for that pair."""
-        versions = self.tariffs.get((regulations, currency), ())
-        if len(versions) == 1:
-            return versions[0] if versions[0].effective_from <= at else None
-        index = bisect_right(versions, at, key=_since)
-        return versions[index - 1] if index else None
+        return next(iter(self.tariffs_until(regulations, currency, at)), None)
 
     def tariffs_until(self, regulations: str, currency: str, at: datetime) -> tuple[Tariff, ...]:
         """All tariffs of the pair that are or were in force at `at`, the newest first."""

@@ -17,11 +17,11 @@ _deposit_credited = maker(DepositCredited)
 
 def deposit(case: Case, request: CreditDeposit) -> Refusal | None:
     """Credits what the company received, whatever the state; then it pays what waits (telnexx/deposit)."""
-    refusal = _refusal(case, request)
+    amount = Money.of_millionths(request.amount, request.currency)
+    refusal = _refusal(case, request, amount)
     if refusal is not None:
         return refusal
     received_at = request.received_at or case.now
-    amount = Money.of_millionths(request.amount, request.currency)
     credited = _deposit_credited(
         amount=amount,
         method=request.method,
@@ -62,7 +62,7 @@ def reverse_deposit(case: Case, request: ReverseDeposit) -> Refusal | None:
     return None
 
 
-def _refusal(case: Case, request: CreditDeposit) -> Refusal | None:
+def _refusal(case: Case, request: CreditDeposit, amount: Money) -> Refusal | None:
     currency = case.state.profile.currency
     if request.currency != currency:
         return Refusal(
@@ -74,12 +74,9 @@ def _refusal(case: Case, request: CreditDeposit) -> Refusal | None:
         )
     if request.received_at is not None and request.received_at > case.now:
         return Refusal(code=Code.INSTANT_IN_FUTURE, message="received_at lies after the command")
-    if request.amount <= 0:
-        return Refusal(
-            code=Code.AMOUNT_NOT_POSITIVE,
-            message=f"a deposit is more than 0.00, found {Money.of_millionths(request.amount, request.currency)}",
-        )
-    return too_large(Money.of_millionths(request.amount, request.currency))
+    if amount.units <= 0:
+        return Refusal(code=Code.AMOUNT_NOT_POSITIVE, message=f"a deposit is more than 0.00, found {amount}")
+    return too_large(amount)
 
 
 def _after_the_end(case: Case, deposit_id: str) -> None:

@@ -28,8 +28,6 @@ LONGEST_TERM_PERIODS = 60
 LONGEST_NOTICE_DAYS = 3660
 RATE_DECIMALS = 12
 
-_KEY = re.compile(r"[!-~]{1,64}")
-_FACT_ID = re.compile(r"[!-~]{1,84}")
 _SUBJECT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SEALED = re.compile(r"sealed:v[0-9]+:[A-Za-z0-9+/=]+")
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -70,18 +68,21 @@ def text(value: Any, path: str) -> str:
     return value
 
 
-def key(value: Any, path: str) -> str:
-    """1 to 64 printable ASCII characters without spaces."""
-    if not isinstance(value, str) or _KEY.fullmatch(value) is None:
-        raise Fault(path, f"expected 1 to {LONGEST_KEY} printable characters without spaces, found {found(value)}")
-    return value
+def without_spaces(longest: int) -> Reader:
+    """A reader of 1 to `longest` printable ASCII characters without spaces."""
+    expression = re.compile(rf"[!-~]{{1,{longest}}}")
+
+    def read(value: Any, path: str) -> str:
+        if not isinstance(value, str) or expression.fullmatch(value) is None:
+            raise Fault(path, f"expected 1 to {longest} printable characters without spaces, found {found(value)}")
+        return value
+
+    return read
 
 
-def fact_id(value: Any, path: str) -> str:
-    """1 to 84 printable ASCII characters without spaces: room for every fact's id, and what is none is not known."""
-    if not isinstance(value, str) or _FACT_ID.fullmatch(value) is None:
-        raise Fault(path, f"expected 1 to {LONGEST_FACT_ID} printable characters without spaces, found {found(value)}")
-    return value
+key = without_spaces(LONGEST_KEY)
+fact_id = without_spaces(LONGEST_FACT_ID)
+"""Room for every fact's id; what is none is not known."""
 
 
 def command_id(value: Any, path: str) -> str:

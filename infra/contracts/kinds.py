@@ -85,8 +85,9 @@ def e164() -> str:
 
 def _pattern(reader: Any) -> str:
     """The one regular expression that a reader matches its value against, anchored."""
-    seen = inspect.getclosurevars(reader).globals.values()
-    (expression,) = (value for value in seen if isinstance(value, re.Pattern))
+    seen = inspect.getclosurevars(reader)
+    known = (*seen.globals.values(), *seen.nonlocals.values())
+    (expression,) = (value for value in known if isinstance(value, re.Pattern))
     return f"^{expression.pattern}$"
 
 
