@@ -152,9 +152,9 @@ def lapse_units(case: Case) -> None:
     """Included units are not carried over (telnexx/included-minutes)."""
     for rental in list(case.state.rentals.values()):
         for service in sorted(rental.units):
-            units = rental.units[service]
-            if units.left:
-                lapsed = IncludedUnitsLapsed(number=rental.number, service=service, units=units.left)
+            left = rental.units[service]
+            if left:
+                lapsed = IncludedUnitsLapsed(number=rental.number, service=service, units=left)
                 case.record(lapsed, "included-units")
 
 

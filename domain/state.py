@@ -115,16 +115,8 @@ class Order:
     """Issued for it; paid in full once it is no longer among the open ones."""
     plan: str = ""
     charge: str = ""
-    units: Mapping[str, "Units"] = field(default_factory=dict)
+    units: Mapping[str, int] = field(default_factory=dict)
     """Granted with the payment, a moment before the number is connected."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Units:
-    """Included units that are left until the period's end."""
-
-    left: int
-    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +138,8 @@ class Rental:
     """The fact that charged the current period, or the prepaid term."""
     suspended: bool = False
     unpaid_since: datetime | None = None
-    units: Mapping[str, Units] = field(default_factory=dict)
+    units: Mapping[str, int] = field(default_factory=dict)
+    """Included units that are left until the period's end, by service."""
     term_units: Mapping[str, int] = field(default_factory=dict)
     """What a prepaid term includes in each of its periods, as granted with its payment."""
 
@@ -326,7 +319,6 @@ _subscriber = maker(Subscriber)
 _profile = maker(Profile)
 _account = maker(Account)
 _lot = maker(Lot)
-_units = maker(Units)
 _take = maker(Take)
 _order = maker(Order)
 _waiting = maker(Waiting)
@@ -491,7 +483,7 @@ def _applied(state: Subscriber, fact: SubscriberFact, recorded: Recorded) -> Sub
             charged = state if fact.invoice else _debited(state, fact.amount, fact.paid_from)
             return _period_paid(charged, fact, recorded)
         case IncludedUnitsGranted():
-            return _units_set(state, fact.number, fact.service, _units(left=fact.units, until=fact.period.end))
+            return _units_set(state, fact.number, fact.service, fact.units)
         case IncludedUnitsLapsed():
             return _units_set(state, fact.number, fact.service, None)
         case CommandRefused() | UsageCutOff() | WarningIssued():
@@ -690,12 +682,11 @@ def _used(state: Subscriber, fact: UsageCharged) -> Subscriber:
     if not fact.included:
         return paid
     rental = _rental(state, fact.number)
-    units = rental.units[fact.service]
-    left = _units(left=units.left - fact.included, until=units.until)
+    left = rental.units[fact.service] - fact.included
     return _with_rental(paid, _rental_with_units(rental, {**rental.units, fact.service: left}))
 
 
-def _units_set(state: Subscriber, number: str, service: str, units: Units | None) -> Subscriber:
+def _units_set(state: Subscriber, number: str, service: str, units: int | None) -> Subscriber:
     holder = state.orders.get(number) or _rental(state, number)
     others = {name: left for name, left in holder.units.items() if name != service}
     changed = others if units is None else {**others, service: units}
@@ -741,7 +732,7 @@ def _rented(state: Subscriber, fact: NumberRented, recorded: Recorded) -> Subscr
         plan=order.plan,
         charge=order.charge,
         units=order.units,
-        term_units={service: units.left for service, units in order.units.items()} if fact.prepaid else {},
+        term_units=order.units if fact.prepaid else {},
     )
     standing = state.standing
     if not standing.numbered:

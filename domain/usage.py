@@ -159,8 +159,7 @@ def _one_more(case: Case, request: ReportUsage, price: UsagePrice) -> bool:
 
 
 def _included_left(rental: Rental, service: str) -> int:
-    units = rental.units.get(service)
-    return units.left if units else 0
+    return rental.units.get(service, 0)
 
 
 def _payable(case: Case, price: UsagePrice, count: int) -> int:

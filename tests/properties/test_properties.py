@@ -104,7 +104,7 @@ def test_no_money_is_made_or_lost(case: Case) -> None:
             assert sum(lot.left.units for lot in account.lots) == max(0, balance), recorded
             assert all(lot.left.units > 0 for lot in account.lots), recorded
             assert all(invoice.outstanding.units > 0 for invoice in state.invoices.values()), recorded
-            assert all(units.left >= 0 for rental in state.rentals.values() for units in rental.units.values())
+            assert all(units >= 0 for rental in state.rentals.values() for units in rental.units.values())
 
 
 @everywhere()
